@@ -1,0 +1,152 @@
+# Every command of the project. `make help` prints them.
+
+# The first Python from 3.11 on that can make an environment; name another with `make run PYTHON=/path/to/python3`.
+CANDIDATES := python3 python3.13 python3.12 python3.11
+SUITABLE   := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON     ?= $(shell for candidate in $(CANDIDATES); do \
+                "$$candidate" -c '$(SUITABLE)' >/dev/null 2>&1 && { echo "$$candidate"; break; }; \
+              done)
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
+BASE    := $(VENV)/made
+RUN     := $(VENV)/made-run
+DEV     := $(VENV)/made-dev
+LOCK    := $(VENV)/made-lock
+
+# An environment that was moved, or whose Python is gone, is made again.
+$(shell { test "$$(cat $(BASE) 2>/dev/null)" = "$(CURDIR)" && test -x $(BIN)/python; } || rm -f $(VENV)/made*)
+
+PORT ?= 8000
+JOBS ?= 2
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# ---------------------------------------------------------------- use
+
+.PHONY: help
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(RUN) ## set up, migrate, seed the demo and serve on PORT (8000)
+	@$(BIN)/resolution-center migrate
+	@$(BIN)/resolution-center seed
+	@exec $(BIN)/resolution-center serve --port $(PORT)
+
+.PHONY: test
+test: $(DEV) ## set up and run the tests; ARGS='-k refund' narrows them, JOBS=2 are run at once
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+.PHONY: browser
+browser: ## set up what the tests in a browser need (Chromium by apt, npm's packages); without it they are skipped
+	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install --yes chromium; } >/dev/null 2>&1 \
+	  || echo 'Chromium is not there, and apt-get can not install it here: tests in a browser are skipped.'
+	@test tests/browser/node_modules/.package-lock.json -nt tests/browser/package-lock.json \
+	  || npm --prefix tests/browser ci --silent \
+	  || echo 'npm can not install what drives the browser: tests in a browser are skipped.'
+
+.PHONY: bench
+bench: $(DEV) ## start a server with 10,000 orders and measure it
+	$(BIN)/python -m bench $(ARGS)
+
+# ---------------------------------------------------------------- check
+
+.PHONY: check
+check: format-check lint types rooms docs drawings schema-check lock-check test ## all that CI runs, in this order
+
+.PHONY: format
+format: $(DEV) ## lay out the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: format-check
+format-check: $(DEV) ## is the code laid out?
+	$(BIN)/ruff format --check .
+
+.PHONY: lint
+lint: $(DEV) ## ruff, and that rules/ is pure
+	$(BIN)/ruff check .
+	$(BIN)/python -m tools.check_rules
+
+.PHONY: types
+types: $(DEV) ## mypy --strict over everything
+	$(BIN)/mypy
+
+.PHONY: rooms
+rooms: $(DEV) ## do imports point the right way?
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: docs
+docs: $(DEV) ## does every link in the pages lead somewhere?
+	$(BIN)/python -m tools.check_docs
+
+.PHONY: drawings
+drawings: $(DEV) ## is the drawn state machine that of the code?
+	$(BIN)/python -m tools.draw_states --check
+
+.PHONY: draw
+draw: $(DEV) ## draw the state machine into docs/
+	$(BIN)/python -m tools.draw_states
+
+.PHONY: schema
+schema: $(DEV) ## print the schema of the code into schema.graphql
+	$(BIN)/resolution-center schema > $(VENV)/schema.graphql
+	cp $(VENV)/schema.graphql schema.graphql
+
+.PHONY: schema-check
+schema-check: $(DEV) ## is schema.graphql current, described, and kind to the clients of the last one?
+	$(BIN)/python -m tools.check_schema
+
+# ---------------------------------------------------------------- dependencies
+
+COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+           --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
+
+.PHONY: lock
+lock: $(LOCK) ## pin all dependencies with hashes; UPGRADE=--upgrade moves those that others bring
+	$(COMPILE) --all-extras pyproject.toml requirements/build.in --output-file requirements/run.txt
+	$(COMPILE) --all-extras pyproject.toml requirements/build.in --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(COMPILE) requirements/lock.in --output-file requirements/lock.txt
+
+.PHONY: lock-check
+lock-check: $(DEV) ## do the locked files say what pyproject.toml says?
+	$(BIN)/python -m tools.check_lock
+
+.PHONY: clean
+clean: ## remove the environment and every cache; data stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './web/*' -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- environment
+# Each stamp is younger than what it was made from, so a second call does nothing.
+
+$(BASE):
+	@test -n "$(PYTHON)" || { \
+	  echo 'Python 3.11 or newer, with its venv and ensurepip modules, was not found as any of: $(CANDIDATES).'; \
+	  echo 'Install it (on Debian and Ubuntu: python3 and python3-venv), or name one: make run PYTHON=/path/to/python3'; \
+	  exit 1; } >&2
+	@"$(PYTHON)" -c '$(SUITABLE)' 2>/dev/null || { \
+	  echo '$(PYTHON) is not a Python 3.11 or newer with venv and ensurepip.'; exit 1; } >&2
+	@echo "Making $(VENV) with $$("$(PYTHON)" --version) ..."
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@echo '$(CURDIR)' > $@
+
+# The product itself is linked, not copied: code that changes needs no new installation.
+$(RUN): requirements/run.txt pyproject.toml | $(BASE)
+	@echo 'Installing what the product needs (once, about half a minute) ...'
+	@$(INSTALL) --require-hashes --requirement requirements/run.txt
+	@$(INSTALL) --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUN)
+	@echo 'Installing what the tests and checks need (once) ...'
+	@$(INSTALL) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+$(LOCK): requirements/lock.txt | $(BASE)
+	@$(INSTALL) --require-hashes --requirement requirements/lock.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The door: settings, people, GraphQL over HTTP and WebSocket, and the command line."""

@@ -1,0 +1,194 @@
+"""The composition root: from settings to a Starlette application; the only file that knows every room."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from uuid_utils.compat import uuid7
+
+from api.auth import JwksVerifier, SharedSecretVerifier, Verifier
+from api.callers import Callers
+from api.context import Product
+from api.graphiql import graphiql_page
+from api.health import Health
+from api.metrics import Metrics
+from api.policy_file import read_policy
+from api.settings import Settings, local_secret
+from api.view import View
+from models import database, reads
+from models.clock import DatabaseClock
+from models.cursors import EventCursors
+from models.journal import Clock, Journal
+from rules.policy import Policy
+from subscriptions.doorbell import Doorbell
+from subscriptions.tail import Tail
+from workers.deadlines import DeadlineWorker
+from workers.refunds import LedgerGateway, RefundGateway, RefundWorker
+
+LARGEST_BODY = 256 * 1024
+
+
+def utc_now() -> datetime:
+    """The host's clock."""
+    return datetime.now(UTC)
+
+
+def product_clock(settings: Settings) -> Clock:
+    """The clock that rules: the database's where several hosts may share one, else this host's."""
+    return utc_now if database.is_embedded(settings.database_url) else DatabaseClock()
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    new_id: Callable[[], UUID] = uuid7,
+    gateway: RefundGateway | None = None,
+) -> Starlette:
+    """The application. Its lifespan opens the database (an embedded one is migrated first), listens to the doorbell,
+    reads the log, and runs the workers; on the way out it finishes what is under way. `clock` is for tests."""
+    parts = Parts(settings, clock or product_clock(settings), new_id, gateway)
+    return Starlette(
+        routes=_routes(settings, parts),
+        middleware=_middleware(settings),
+        lifespan=parts.lifespan,
+        max_body_size=LARGEST_BODY,
+    )
+
+
+class Parts:
+    """What runs while the application does."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, new_id: Callable[[], UUID], gateway: RefundGateway | None
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.new_id = new_id
+        self.gateway = gateway
+        self.policy = read_policy(settings.policy_file) if settings.policy_file else Policy()
+        self.verifier = verifier(settings, clock)
+        self.view: View | None = None
+        self.tail = Tail(settings.tail_poll_seconds)
+        self.doorbell = Doorbell(settings.broadcast_url, self.tail.wake)
+        self.health = Health(self.tail, self.doorbell, clock)
+        self.metrics = Metrics(self.tail, self.doorbell)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        url = self.settings.database_url
+        if database.is_embedded(url):
+            await database.migrate(url)
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(
+                database.opened(
+                    url,
+                    pool_size=self.settings.database_pool_size,
+                    statement_timeout_ms=int(self.settings.statement_timeout_seconds * 1_000),
+                )
+            )
+            if isinstance(self.clock, DatabaseClock):
+                await stack.enter_async_context(self.clock.running())
+            stack.push_async_callback(self.verifier.aclose)
+            await self._start(stack)
+            yield
+            self.view = None
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        journal = Journal(self.policy, self.clock, self.new_id, self._ring)
+        self._refunds = RefundWorker(journal, self.gateway or LedgerGateway(self.clock, self.new_id))
+        product = Product(
+            self.policy, self.clock, journal, self.tail, EventCursors(await reads.log_secret()), self.metrics
+        )
+        callers = Callers(self.verifier, self.clock, self.new_id)
+        stack.push_async_callback(journal.drain)
+        await stack.enter_async_context(self.tail.running())
+        await stack.enter_async_context(self.doorbell.running())
+        deadlines = DeadlineWorker(journal, interval=self.settings.sweep_interval_seconds)
+        for worker in (deadlines, self._refunds):
+            worker.start()
+            stack.push_async_callback(worker.stop)
+        self.view = View(product, callers, self.settings.allowed_origins)
+
+    def _ring(self) -> None:
+        """After every commit: this process's own readers at once, the others by the doorbell."""
+        self.tail.wake()
+        self.doorbell.ring()
+        self._refunds.wake()
+
+    async def graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.view is not None, "the application serves only within its lifespan"
+        await self.view(scope, receive, send)
+
+
+def verifier(settings: Settings, clock: Clock) -> Verifier:
+    """What checks tokens, as the settings say; in development without any key, with the local secret."""
+    audience, issuer = settings.jwt_audience, settings.jwt_issuer
+    leeway = timedelta(seconds=settings.jwt_leeway_seconds)
+    if settings.jwks_url:
+        assert issuer is not None
+        assert audience is not None
+        return JwksVerifier(settings.jwks_url, issuer, audience, leeway, clock)
+    secret = shared_secret(settings)
+    assert secret is not None
+    return SharedSecretVerifier(secret, issuer, audience, leeway, clock)
+
+
+def shared_secret(settings: Settings) -> str | None:
+    """What tokens are signed with here; None where an identity provider signs them."""
+    if settings.jwks_url:
+        return None
+    return settings.jwt_secret.get_secret_value() if settings.jwt_secret else local_secret(Path.cwd())
+
+
+class _Endpoint:
+    """An ASGI application as a route's endpoint: Starlette would call a method with a request."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Any]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def _routes(settings: Settings, parts: Parts) -> list[BaseRoute]:
+    graphql = _Endpoint(parts.graphql)
+    routes: list[BaseRoute] = [
+        Route("/graphql", graphql, methods=["GET", "POST", "OPTIONS"]),
+        WebSocketRoute("/graphql", graphql),
+        Route("/health/live", parts.health.live),
+        Route("/health/ready", parts.health.ready),
+        Route("/metrics", parts.health.metrics(parts.metrics)),
+    ]
+    if settings.graphiql:
+        routes += [Route("/graphiql", _graphiql), Route("/", _to_graphiql)]
+    return routes
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+        )
+    ]
+
+
+async def _graphiql(_: Request) -> Response:
+    return HTMLResponse(graphiql_page())
+
+
+async def _to_graphiql(_: Request) -> Response:
+    return RedirectResponse("/graphiql")

@@ -1,0 +1,1 @@
+"""The heavier commands of the command line, one file each."""

@@ -1,0 +1,60 @@
+"""What one operation may reach: the caller, the time, the product's parts, the loaders."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from api.callers import Caller
+from api.errors import Code, coded
+from api.loaders import Loaders
+from api.metrics import Metrics
+from models.cursors import EventCursors
+from models.journal import Clock, Journal
+from rules.policy import Policy
+from rules.visibility import Viewer
+from subscriptions.tail import Tail
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The parts that all operations of a process share."""
+
+    policy: Policy
+    clock: Clock
+    journal: Journal
+    tail: Tail
+    cursors: EventCursors
+    metrics: Metrics
+
+
+@dataclass(slots=True)
+class Context:
+    """One operation's. `log_position` is where the event log stood when it began, if it asks."""
+
+    product: Product
+    caller: Caller
+    log_position: int | None = None
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.caller.viewer, self.product.clock, self.product.policy)
+
+    @property
+    def policy(self) -> Policy:
+        return self.product.policy
+
+    def now(self) -> datetime:
+        return self.product.clock()
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks. Raises UNAUTHENTICATED when nobody does, or when the token has expired meanwhile."""
+        if self.caller.viewer is None:
+            raise coded(Code.UNAUTHENTICATED, self.caller.problem)
+        if self.has_expired:
+            raise coded(Code.UNAUTHENTICATED, "The token has expired; get a new one.")
+        return self.caller.viewer
+
+    @property
+    def has_expired(self) -> bool:
+        expires_at = self.caller.expires_at
+        return expires_at is not None and expires_at <= self.now()

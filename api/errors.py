@@ -1,0 +1,70 @@
+"""Errors of operations: each with a code that clients know; what nobody expected is masked, with an id for the log."""
+
+import traceback
+from enum import StrEnum
+from uuid import uuid4
+
+import structlog
+from graphql import GraphQLError, GraphQLSyntaxError
+
+log = structlog.get_logger(__name__)
+
+
+class Code(StrEnum):
+    """What stands in `extensions.code`."""
+
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    BAD_REQUEST = "BAD_REQUEST"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    CURSOR_INVALID = "CURSOR_INVALID"
+    THROTTLED = "THROTTLED"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+def coded(code: Code, message: str) -> GraphQLError:
+    """An error that a client is meant to read."""
+    return GraphQLError(message, extensions={"code": code.value})
+
+
+def presentable(error: GraphQLError) -> GraphQLError:
+    """The error as a client may see it: with a code; without anything of the server's inside."""
+    if error.extensions and "code" in error.extensions:
+        return error
+    original = error.original_error
+    if isinstance(original, GraphQLError) and original.extensions and "code" in original.extensions:
+        return error
+    if isinstance(error, GraphQLSyntaxError):
+        return _with_code(error, Code.GRAPHQL_PARSE_FAILED)
+    if original is None or isinstance(original, GraphQLError):
+        # graphql-core's own: a document that does not fit the schema has no path yet, a bad variable neither.
+        code = Code.BAD_USER_INPUT if _is_about_input(error) else Code.GRAPHQL_VALIDATION_FAILED
+        return _with_code(error, code)
+    return _masked(error, original)
+
+
+def _is_about_input(error: GraphQLError) -> bool:
+    return error.path is not None or error.message.startswith("Variable ")
+
+
+def _with_code(error: GraphQLError, code: Code) -> GraphQLError:
+    error.extensions = {**(error.extensions or {}), "code": code.value}
+    return error
+
+
+def _masked(error: GraphQLError, original: Exception) -> GraphQLError:
+    error_id = str(uuid4())
+    # Neither the message nor the locals: either may hold what somebody wrote in confidence.
+    stack = "".join(traceback.format_tb(original.__traceback__))
+    log.error("unexpected error", error_id=error_id, error=type(original).__name__, path=error.path, stack=stack)
+    return GraphQLError(
+        f"Something went wrong on our side. Tell support this id: {error_id}",
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={"code": Code.INTERNAL_SERVER_ERROR.value, "id": error_id},
+    )

@@ -1,0 +1,206 @@
+"""Logging: one pipeline for all that is logged here, readable or as JSON lines, that private text can't get
+through."""
+
+import logging
+import math
+import re
+import sys
+import traceback
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from sqlite3 import Error as SqliteError
+from typing import Any, Literal, TextIO
+from uuid import UUID
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+OUR_ROOMS = ("api", "models", "subscriptions", "workers", "rules")
+_MUTED = ("uvicorn.access", "strawberry.execution")
+"""The first prints URLs. The second prints documents with what people wrote in them: `api` logs those errors
+by id."""
+
+_PRIVATE = (
+    "authorization token secret password passphrase cookie credential jwt apikey "
+    "reason note message explanation feedback answer variable payload document body"
+).split()
+_TOKEN = re.compile(r"(?i:\bbearer\s+\S+)|\beyJ[\w-]+\.[\w-]*(?:\.[\w-]*)?")
+_USER_INFO = re.compile(r"(?<=://)[^\s/?#@]*:[^\s/?#@]*@")
+
+_PLAIN_WORDS = (OSError, ImportError, NameError, AttributeError, NotImplementedError, SqliteError)
+"""The exceptions whose words come from the code or the system. All others may quote what a person wrote:
+PostgreSQL's driver repeats the failing row, a parser the text that it stumbled on. Of those, the kind and the
+place are logged."""
+_MOST_FRAMES = 40
+
+
+def configure(level: str, layout: Literal["readable", "json"], stream: TextIO) -> None:
+    """Sends everything that is logged in this process to `stream`, one line an entry. `level` is for our own
+    rooms; other libraries are heard from WARNING on, since below they print statements, frames and addresses.
+    May be called again. uvicorn must be started with `log_config=None, access_log=False`, else it sets up its
+    own."""
+    handler = _OneHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_first_steps(), structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _first_line_of_asyncio,
+                render_exceptions,
+                redact,
+                *_last_steps(layout),
+            ],
+        )
+    )
+    _rewire(handler, level.upper())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_first_steps(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+class _OneHandler(logging.StreamHandler[TextIO]):
+    """Ours, so that a second `configure` can tell it from those of others."""
+
+
+def _first_steps() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _last_steps(layout: Literal["readable", "json"]) -> list[Processor]:
+    if layout == "json":
+        return [structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _rewire(handler: logging.Handler, level: str) -> None:
+    # A handler that fails would print the entry, arguments and all, past this pipeline.
+    logging.raiseExceptions = False
+    root = logging.getLogger()
+    for earlier in [known for known in root.handlers if isinstance(known, _OneHandler)]:
+        root.removeHandler(earlier)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    for room in OUR_ROOMS:
+        logging.getLogger(room).setLevel(level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi", *_MUTED):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.CRITICAL + 1 if name in _MUTED else logging.WARNING)
+
+
+# ---------------------------------------------------------------- what an entry may hold
+
+
+def redact(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:  # noqa: ARG001 - structlog's signature
+    """Drops each key, however deep, that sounds like a credential or like what a person wrote; blots tokens
+    and passwords out of texts; turns objects into the name of their type, since nobody knows what their
+    `repr` tells."""
+    return {key: _shown(value, keep_lines=key == "exception") for key, value in entry.items() if not is_private(key)}
+
+
+def is_private(key: str) -> bool:
+    """Whether a value under this key is never logged. Case, `_` and `-` do not matter, nor what stands around
+    the word."""
+    plain = re.sub(r"[^a-z0-9]", "", key.lower())
+    return any(word in plain for word in _PRIVATE)
+
+
+def _shown(value: Any, *, keep_lines: bool = False) -> Any:
+    match value:
+        case None | bool():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Enum():
+            return _shown(value.value)
+        case int():
+            return value
+        case str():
+            return _blotted(value) if keep_lines else _on_one_line(_blotted(value))
+        case Mapping():
+            return {
+                _on_one_line(_blotted(str(key))): _shown(inner)
+                for key, inner in value.items()
+                if not is_private(str(key))
+            }
+        case list() | tuple() | set() | frozenset():
+            return [_shown(inner) for inner in value]
+        case UUID() | datetime() | date() | time() | timedelta() | Decimal() | PurePath():
+            return str(value)
+        case _:
+            return f"<{type(value).__name__}>"
+
+
+def _blotted(text: str) -> str:
+    return _USER_INFO.sub("…@", _TOKEN.sub("[token]", text))
+
+
+def _on_one_line(text: str) -> str:
+    """An entry is one line, and no value can paint the operator's terminal."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text.strip())
+
+
+def _first_line_of_asyncio(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:  # noqa: ARG001
+    """The lines after the first one repeat the exception with its words."""
+    if entry.get("logger") == "asyncio":
+        entry["event"] = str(entry.get("event", "")).partition("\n")[0]
+    return entry
+
+
+# ---------------------------------------------------------------- exceptions
+
+
+def render_exceptions(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:  # noqa: ARG001
+    """Puts the stack of `exc_info` under `exception`: files, lines and functions, no local variables, and the
+    words of an exception only where they can't quote anybody."""
+    given = entry.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        entry["exception"] = "\n".join(_told(error, seen=set()))
+    return entry
+
+
+def _told(error: BaseException, seen: set[int]) -> list[str]:
+    seen.add(id(error))
+    lines = []
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if earlier is not None and id(earlier) not in seen:
+        lines += [*_told(earlier, seen), "which led to:"]
+    lines += [line.rstrip("\n") for line in traceback.format_tb(error.__traceback__, limit=-_MOST_FRAMES)]
+    lines.append(f"{_kind(error)}{_words(error)}")
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            if id(part) not in seen:
+                lines += ["made of:", *_told(part, seen)]
+    return lines
+
+
+def _kind(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, _PLAIN_WORDS):
+        return f": {_on_one_line(str(error))}"
+    # PostgreSQL's driver names what was broken apart from the row that broke it.
+    names = (getattr(error, name, None) for name in ("sqlstate", "constraint_name", "table_name", "column_name"))
+    known = [name for name in names if isinstance(name, str)]
+    return f" ({', '.join(known)})" if known else ""

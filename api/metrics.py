@@ -1,0 +1,100 @@
+"""What an operator watches, for Prometheus. No label carries an id or a text."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from subscriptions.doorbell import Doorbell
+from subscriptions.tail import Tail
+
+MOST_NAMES = 100
+"""Operation names that get a label of their own; clients choose names, and must not be able to fill a memory."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFigures:
+    """What only the database knows: how far the tail is behind the log, and what is overdue."""
+
+    tail_lag: int
+    overdue_deadlines: int
+    pending_refunds: int
+
+
+class Metrics:
+    """One process's figures. Counting costs no await and never fails."""
+
+    def __init__(self, tail: Tail, doorbell: Doorbell) -> None:
+        self._registry = CollectorRegistry()
+        self._names: set[str] = set()
+        self._operations = Histogram(
+            "resolution_operation_seconds",
+            "How long queries and mutations took, by the names of their operations.",
+            ["operation", "outcome"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._refusals = Counter(
+            "resolution_refusals", "Mutations that were refused, by code.", ["code"], registry=self._registry
+        )
+        self.sockets = Gauge("resolution_open_sockets", "WebSockets that are open.", registry=self._registry)
+        self._figures = _Figures(tail, doorbell)
+        self._registry.register(self._figures)
+
+    def operated(self, name: str | None, seconds: float, *, failed: bool) -> None:
+        """An operation is over."""
+        outcome = "error" if failed else "ok"
+        self._operations.labels(self._bounded(name), outcome).observe(seconds)
+
+    def refused(self, code: str) -> None:
+        """A mutation was refused."""
+        self._refusals.labels(code).inc()
+
+    def text(self, log: LogFigures) -> bytes:
+        """All of it in Prometheus's format."""
+        self._figures.log = log
+        return generate_latest(self._registry)
+
+    def _bounded(self, name: str | None) -> str:
+        if name is None:
+            return "anonymous"
+        if name not in self._names:
+            if len(self._names) >= MOST_NAMES or not _NAME.fullmatch(name):
+                return "other"
+            self._names.add(name)
+        return name
+
+
+class _Figures(Collector):
+    """Figures that are read when they are asked for."""
+
+    def __init__(self, tail: Tail, doorbell: Doorbell) -> None:
+        self.log = LogFigures(0, 0, 0)
+        self._gauges: tuple[tuple[str, str, Callable[[], float]], ...] = (
+            ("resolution_open_streams", "Subscriptions that are open.", lambda: tail.listening),
+            ("resolution_tail_lag_events", "Events of the log not handed on yet.", lambda: self.log.tail_lag),
+            ("resolution_tail_works", "1 while the tail reads the log.", lambda: tail.works),
+            ("resolution_ring_works", "1 while the doorbell's probe comes back.", lambda: doorbell.works),
+            (
+                "resolution_overdue_deadlines",
+                "Orders with a deadline that is due.",
+                lambda: self.log.overdue_deadlines,
+            ),
+            (
+                "resolution_pending_refunds",
+                "Refunds that are not settled.",
+                lambda: self.log.pending_refunds,
+            ),
+        )
+        self._doorbell = doorbell
+
+    def collect(self) -> Iterator[Metric]:
+        for name, text, value in self._gauges:
+            yield GaugeMetricFamily(name, text, value=float(value()))
+        rebuilds = float(self._doorbell.rebuilds)
+        yield CounterMetricFamily("resolution_ring_rebuilds", "How often the doorbell was built anew.", value=rebuilds)

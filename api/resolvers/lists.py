@@ -1,0 +1,103 @@
+"""Pages of lists, and what is wrong with the arguments of one."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic
+
+from api.context import Context
+from api.errors import Code, coded
+from models import reads
+from models.cursors import ForeignCursor
+from models.event import EventRow
+from models.paging import BadPage, Listing, Page, PageArguments, RowT
+from models.reads import EventQueries
+from rules import texts
+from rules.orders import LONGEST_REFERENCE
+from rules.refusals import Refused
+
+LONGEST_SEARCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[RowT]):
+    """A page, and how to count the whole list, should somebody ask."""
+
+    page: Page[RowT]
+    count: Callable[[], Awaitable[int]]
+
+
+async def page_of(
+    listing: Listing[RowT], first: int | None, after: str | None, last: int | None, before: str | None
+) -> Slice[RowT]:
+    """One page of a list. Raises BAD_USER_INPUT for arguments that can't be, CURSOR_INVALID for foreign cursors."""
+    arguments = _arguments(first, after, last, before)
+    try:
+        return Slice(await listing.page(arguments), listing.count)
+    except ForeignCursor:
+        raise coded(Code.CURSOR_INVALID, "This cursor is not of this list; begin again without it.") from None
+
+
+async def event_page(
+    context: Context,
+    queries: EventQueries,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> Slice[EventRow]:
+    """One page of events, the oldest first. Their cursors are those of the streams."""
+    arguments = _arguments(first, after, last, before)
+    head = await reads.log_position()
+    start = 0 if after is None else position_of(context, after, head)
+    end = None if before is None else position_of(context, before, head)
+    rows = await reads.events_between(queries, start, end, arguments.size + 1, backward=arguments.backward)
+    more = len(rows) > arguments.size
+    rows = (rows[1:] if arguments.backward else rows[:-1]) if more else rows
+    page = Page(
+        rows,
+        [context.product.cursors.write(row.position) for row in rows],
+        has_next=before is not None if arguments.backward else more,
+        has_previous=more if arguments.backward else after is not None,
+    )
+
+    async def count() -> int:
+        return sum([await query.count() for query in queries])
+
+    return Slice(page, count)
+
+
+def searched(text: str | None) -> str | None:
+    """What is searched for; blanks are nothing. Raises BAD_USER_INPUT for more than 200 characters, and for those that
+    no title holds."""
+    return None if text is None or not text.strip() else _kept(text, "search", LONGEST_SEARCH)
+
+
+def referenced(text: str | None) -> str | None:
+    """The reference that is wanted; a blank one is nobody's. Raises BAD_USER_INPUT for what can't be one."""
+    return text if text is None or not text.strip() else _kept(text, "reference", LONGEST_REFERENCE)
+
+
+def _kept(text: str, name: str, most: int) -> str:
+    """The text as a database can compare it."""
+    try:
+        return texts.text(text, most=most, lines=False)
+    except Refused as refused:
+        raise coded(Code.BAD_USER_INPUT, f"{name}: {refused.refusals[0].message}") from None
+
+
+def position_of(context: Context, cursor: str, head: int) -> int:
+    """The position of an event cursor. Raises CURSOR_INVALID for what this database never gave."""
+    try:
+        position = context.product.cursors.read(cursor)
+    except ForeignCursor:
+        position = head + 1
+    if position > head:
+        raise coded(Code.CURSOR_INVALID, "This event cursor is not of this server's log; read the state anew.")
+    return position
+
+
+def _arguments(first: int | None, after: str | None, last: int | None, before: str | None) -> PageArguments:
+    try:
+        return PageArguments.checked(first, after, last, before)
+    except BadPage as bad:
+        raise coded(Code.BAD_USER_INPUT, str(bad)) from None

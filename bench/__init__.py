@@ -1,0 +1,1 @@
+"""What the product can bear, measured: `make bench`."""

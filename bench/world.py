@@ -1,0 +1,82 @@
+"""The orders that were seeded, as the API tells them to support, and tokens of their people."""
+
+import json
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from api.auth import mint
+from bench.server import SECRET
+
+_ORDERS = """query($after: String) { orders(first: 100, after: $after, filter: {search: "BENCH-"}) {
+  nodes { id status price { currencyCode } client { subject } freelancer { subject }
+    resolutionCenter { pendingRequests { kind } } }
+  pageInfo { endCursor hasNextPage } } }"""
+_OPEN_TO_OFFERS = {"IN_PROGRESS", "DELIVERED", "IN_REVISION"}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the works need to know of an order."""
+
+    id: str
+    currency: str
+    client: str
+    freelancer: str
+    takes_an_offer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All seeded orders, the newest first."""
+
+    orders: Sequence[Order]
+
+    @classmethod
+    def read(cls, url: str) -> "World":
+        return cls([_order(node) for node in _nodes(url)])
+
+    @property
+    def clients(self) -> list[str]:
+        return sorted({order.client for order in self.orders})
+
+
+@cache
+def token(subject: str, *scopes: str) -> str:
+    """A bearer token of somebody, good for the whole run."""
+    return mint(SECRET, subject, scopes=scopes, ttl=timedelta(hours=2), now=datetime.now(UTC))
+
+
+def asked(url: str, subject_token: str, document: str, variables: dict[str, Any]) -> Any:
+    """The data of an answer that must have no errors."""
+    body = json.dumps({"query": document, "variables": variables}).encode()
+    headers = {"content-type": "application/json", "authorization": f"Bearer {subject_token}"}
+    request = urllib.request.Request(f"{url}/graphql", body, headers)  # noqa: S310 - our own server
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+        answer = json.load(response)
+    assert "errors" not in answer, answer["errors"]
+    return answer["data"]
+
+
+def _nodes(url: str) -> Iterator[dict[str, Any]]:
+    after = None
+    while True:
+        page = asked(url, token("bench-support", "support"), _ORDERS, {"after": after})["orders"]
+        yield from page["nodes"]
+        if not page["pageInfo"]["hasNextPage"]:
+            return
+        after = page["pageInfo"]["endCursor"]
+
+
+def _order(node: dict[str, Any]) -> Order:
+    offered = any(request["kind"] == "PARTIAL_REFUND" for request in node["resolutionCenter"]["pendingRequests"])
+    return Order(
+        id=node["id"],
+        currency=node["price"]["currencyCode"],
+        client=node["client"]["subject"],
+        freelancer=node["freelancer"]["subject"],
+        takes_an_offer=node["status"] in _OPEN_TO_OFFERS and not offered,
+    )

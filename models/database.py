@@ -1,0 +1,135 @@
+"""Opens the database: from an address to Tortoise's connections, migrated and ready, and closed again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from tortoise import Tortoise, connections
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.exceptions import OperationalError
+from tortoise.migrations import api as migrations
+from tortoise.transactions import in_transaction
+
+__all__ = ["connection", "in_transaction", "is_embedded", "migrate", "opened", "pending_migrations"]
+
+_SQLITE_PRAGMAS = {"busy_timeout": "5000", "synchronous": "NORMAL"}
+"""Another process may hold the write lock for a moment; with WAL, NORMAL loses nothing that was committed unless the
+machine itself loses power, and never harms the file."""
+
+_TRIES = 10
+_MIGRATION_LOCK = 0x7265736F6C7665
+"""A number that nobody else will lock."""
+
+
+def is_embedded(url: str) -> bool:
+    """Whether the database is a file of this host's, which `serve` migrates by itself."""
+    return urlsplit(url).scheme == "sqlite"
+
+
+def connection() -> BaseDBAsyncClient:
+    """The process's connection, or its pool."""
+    found: BaseDBAsyncClient = connections.get("default")
+    return found
+
+
+@asynccontextmanager
+async def opened(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 15_000) -> AsyncIterator[None]:
+    """The database for as long as the block runs. One a process: the models find it from every task."""
+    await Tortoise.init(config=_config(url, pool_size, statement_timeout_ms), _enable_global_fallback=True)
+    try:
+        if is_embedded(url):
+            # Connects now: whoever is cancelled while the first query connects keeps the connection's lock for ever.
+            await connection().execute_query("SELECT 1")
+        yield
+    finally:
+        await Tortoise.close_connections()
+
+
+async def migrate(url: str) -> None:
+    """Brings the tables to what this version wants; nothing when they are. Safe when several processes start at once:
+    one does it, the others wait. The block of `opened` must be over."""
+    async with _alone(url):
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                await migrations.migrate(config=_config(url, 2, 0))
+            except OperationalError:
+                # On SQLite another process may have been first: then there is nothing left to do.
+                if not tries_left or not is_embedded(url):
+                    raise
+                await asyncio.sleep(0.2)
+            else:
+                return
+            finally:
+                await Tortoise.close_connections()
+
+
+@asynccontextmanager
+async def _alone(url: str) -> AsyncIterator[None]:
+    """Nobody else migrates this PostgreSQL database meanwhile. SQLite locks its file by itself."""
+    if is_embedded(url):
+        yield
+        return
+    import asyncpg  # type: ignore[import-untyped]  # an extra, and without types
+
+    plain = _connection(url, 1, 0)["credentials"]
+    session = await asyncpg.connect(
+        host=plain["host"],
+        port=plain["port"],
+        user=plain["user"],
+        password=plain["password"],
+        database=plain["database"],
+        ssl=plain.get("ssl"),
+    )
+    try:
+        await session.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+        yield
+    finally:
+        await session.close()
+
+
+async def pending_migrations(url: str) -> list[str]:
+    """The migrations that this database lacks. The block of `opened` must be over."""
+    from tortoise.connection import get_connection
+    from tortoise.migrations.executor import MigrationExecutor
+
+    config = _config(url, 2, 0)
+    await Tortoise.init(config=config, init_connections=False)
+    try:
+        plan = await MigrationExecutor(get_connection("default"), config["apps"]).plan(None)
+        return [step.migration.name for step in plan]
+    finally:
+        await Tortoise.close_connections()
+
+
+def _config(url: str, pool_size: int, statement_timeout_ms: int) -> dict[str, Any]:
+    return {
+        "connections": {"default": _connection(url, pool_size, statement_timeout_ms)},
+        "apps": {"models": {"models": ["models"], "migrations": "models.migrations", "default_connection": "default"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+def _connection(url: str, pool_size: int, statement_timeout_ms: int) -> dict[str, Any]:
+    """Tortoise's own reading of the address, with what we always want."""
+    address, _, query = url.partition("?")
+    given = dict(parse_qsl(query))
+    # asyncpg knows `ssl`, people know libpq's `sslmode`; Tortoise would pass either on as something else.
+    ssl = given.pop("sslmode", given.pop("ssl", None))
+    found: dict[str, Any] = expand_db_url(f"{address}?{urlencode(given)}" if given else address)
+    credentials: dict[str, Any] = found["credentials"]
+    if is_embedded(url):
+        found["credentials"] = _SQLITE_PRAGMAS | credentials
+        return found
+    credentials.setdefault("minsize", 1)
+    credentials.setdefault("maxsize", pool_size)
+    session = {"timezone": "UTC", "application_name": "resolution-center"}
+    if statement_timeout_ms:
+        session["statement_timeout"] = str(statement_timeout_ms)
+    credentials["server_settings"] = session
+    if ssl:
+        credentials["ssl"] = ssl
+    return found

@@ -1,0 +1,69 @@
+"""Loads one order's case: whatever the rules need to decide a command, in a fixed number of statements."""
+
+from uuid import UUID
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.expressions import Q
+
+from models.codec import event, thing
+from models.event import EventRow
+from models.order import OrderRow
+from models.refund import RefundRow
+from models.request import RequestRow
+from models.support_case import SupportCaseRow
+from rules import commands as c
+from rules.case import Case, Order, Refund, Request, SupportCase
+from rules.events import replay
+from rules.vocabulary import RequestKind, RequestStatus, SupportCaseStatus
+
+RELEVANT_REQUESTS = Q(status=RequestStatus.PENDING) | Q(
+    kind=RequestKind.PARTIAL_REFUND, status__in=[RequestStatus.ACCEPTED, RequestStatus.AUTO_ACCEPTED]
+)
+"""The requests that rules depend on: what is pending, and the refund that was accepted."""
+
+
+async def case(db: BaseDBAsyncClient, order_id: UUID, command: c.CaseCommand) -> Case:
+    """The order with what is pending, and with the request, the support case or the refund that the command names."""
+    order = await OrderRow.get(id=order_id, using_db=db)
+    wanted = RELEVANT_REQUESTS
+    if isinstance(command, c.RequestCommand):
+        wanted |= Q(id=command.request_id)
+    cases_wanted = Q(status=SupportCaseStatus.OPEN)
+    if isinstance(command, c.DecideSupportCase):
+        cases_wanted |= Q(id=command.case_id)
+    requests = await RequestRow.filter(wanted, order_id=order_id).using_db(db).order_by("created_at", "id")
+    support_cases = await SupportCaseRow.filter(cases_wanted, order_id=order_id).using_db(db)
+    refunds: list[RefundRow] = []
+    if isinstance(command, c.SettleRefund):
+        refunds = await RefundRow.filter(order_id=order_id, id=command.refund_id).using_db(db)
+    return assembled(order, requests, support_cases, refunds)
+
+
+def assembled(
+    order: OrderRow,
+    requests: list[RequestRow],
+    support_cases: list[SupportCaseRow],
+    refunds: list[RefundRow] | tuple[RefundRow, ...] = (),
+) -> Case:
+    """A case from its rows."""
+    return Case(
+        order=thing(Order, order),
+        requests=tuple(thing(Request, row) for row in requests),
+        support_cases=tuple(thing(SupportCase, row) for row in support_cases),
+        refunds=tuple(thing(Refund, row) for row in refunds),
+    )
+
+
+async def whole_case(order_id: UUID) -> Case:
+    """The order with all that ever was of it, as the rows hold it."""
+    return assembled(
+        await OrderRow.get(id=order_id),
+        await RequestRow.filter(order_id=order_id).order_by("created_at", "id"),
+        await SupportCaseRow.filter(order_id=order_id).order_by("opened_at", "id"),
+        await RefundRow.filter(order_id=order_id).order_by("created_at", "id"),
+    )
+
+
+async def replayed(order_id: UUID) -> Case:
+    """The order as its log tells it: what `whole_case` must equal, save for the order within each list."""
+    return replay([event(row) for row in await EventRow.filter(order_id=order_id).order_by("sequence")])

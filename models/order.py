@@ -1,0 +1,112 @@
+"""The table of orders: each row equals the replay of its log."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.migrations.constraints import CheckConstraint
+from tortoise.models import Model
+
+from rules.vocabulary import CancellationCause, OrderStatus
+
+if TYPE_CHECKING:
+    from models.user import UserRow
+
+
+class OrderRow(Model):
+    """One order. Amounts are minor units of `currency`; instants are UTC."""
+
+    id = fields.UUIDField(primary_key=True)
+    reference = fields.CharField(max_length=100, unique=True)
+    title = fields.CharField(max_length=200)
+    status = fields.CharEnumField(OrderStatus, max_length=24)
+    version = fields.IntField()
+    client: fields.ForeignKeyRelation["UserRow"] = fields.ForeignKeyField(
+        "models.UserRow", related_name=False, on_delete=fields.RESTRICT, db_index=False
+    )
+    freelancer: fields.ForeignKeyRelation["UserRow"] = fields.ForeignKeyField(
+        "models.UserRow", related_name=False, on_delete=fields.RESTRICT, db_index=False
+    )
+    placed_by: fields.ForeignKeyNullableRelation["UserRow"] = fields.ForeignKeyField(
+        "models.UserRow", related_name=False, on_delete=fields.RESTRICT, null=True, db_index=False
+    )
+    currency = fields.CharField(max_length=3)
+    price_minor = fields.BigIntField()
+    refunded_minor = fields.BigIntField(default=0)
+    delivery_days = fields.IntField()
+    created_at = fields.DatetimeField()
+    started_at = fields.DatetimeField(null=True)
+    delivery_due_at = fields.DatetimeField(null=True)
+    delivered_at = fields.DatetimeField(null=True)
+    auto_completes_at = fields.DatetimeField(null=True)
+    reminded_seconds = fields.IntField(null=True)
+    completed_at = fields.DatetimeField(null=True)
+    cancelled_at = fields.DatetimeField(null=True)
+    cancellation_cause = fields.CharEnumField(CancellationCause, max_length=24, null=True)
+    counted = fields.BooleanField(default=True)
+    frozen_at = fields.DatetimeField(null=True)
+    next_deadline_at = fields.DatetimeField(null=True)
+    """When the next deadline or reminder takes effect: what the sweep looks for."""
+    awaits_client = fields.BooleanField(default=False)
+    awaits_freelancer = fields.BooleanField(default=False)
+    """Whether a pending request waits for that side's answer."""
+    due_sort = fields.DatetimeField()
+    """`delivery_due_at`, or the end of time while there is none: databases disagree where nothing is sorted."""
+    price_sort = fields.BigIntField()
+    """The price in ten-thousandths of its unit."""
+    search_text = fields.TextField()
+    """Reference and title in folded case."""
+
+    client_id: UUID
+    freelancer_id: UUID
+    placed_by_id: UUID | None
+
+    class Meta:
+        app = "models"
+        table = "orders"
+        constraints = [
+            CheckConstraint(check="price_minor > 0", name="orders_price_is_positive"),
+            CheckConstraint(
+                check="refunded_minor >= 0 AND refunded_minor <= price_minor", name="orders_refunds_stay_in_price"
+            ),
+            CheckConstraint(check="version >= 1", name="orders_version_counts_events"),
+            CheckConstraint(check="client_id <> freelancer_id", name="orders_have_two_sides"),
+            CheckConstraint(
+                check="status IN ('AWAITING_REQUIREMENTS', 'IN_PROGRESS', 'DELIVERED', 'IN_REVISION', "
+                "'COMPLETED', 'CANCELLED')",
+                name="orders_status_is_known",
+            ),
+            CheckConstraint(
+                check="(status = 'COMPLETED') = (completed_at IS NOT NULL)", name="orders_completed_says_when"
+            ),
+            CheckConstraint(
+                check="(status = 'CANCELLED') = (cancelled_at IS NOT NULL) "
+                "AND (status = 'CANCELLED') = (cancellation_cause IS NOT NULL)",
+                name="orders_cancelled_says_when_and_why",
+            ),
+            CheckConstraint(
+                check="status <> 'CANCELLED' OR refunded_minor = price_minor", name="orders_cancelled_pays_all_back"
+            ),
+            CheckConstraint(
+                check="(status = 'DELIVERED') = (auto_completes_at IS NOT NULL)", name="orders_delivered_waits"
+            ),
+            CheckConstraint(
+                check="status NOT IN ('COMPLETED', 'CANCELLED') OR (next_deadline_at IS NULL AND frozen_at IS NULL)",
+                name="orders_closed_waits_for_nothing",
+            ),
+        ]
+        indexes = [
+            Index(fields=("client_id", "created_at", "id"), name="orders_by_client"),
+            Index(fields=("freelancer_id", "created_at", "id"), name="orders_by_freelancer"),
+            Index(fields=("placed_by_id", "created_at", "id"), name="orders_by_marketplace"),
+            Index(fields=("created_at", "id"), name="orders_by_age"),
+            Index(fields=("client_id", "due_sort", "id"), name="orders_by_client_due"),
+            Index(fields=("freelancer_id", "due_sort", "id"), name="orders_by_freelancer_due"),
+            Index(fields=("due_sort", "id"), name="orders_by_due"),
+            Index(fields=("client_id", "price_sort", "id"), name="orders_by_client_price"),
+            Index(fields=("freelancer_id", "price_sort", "id"), name="orders_by_freelancer_price"),
+            Index(fields=("price_sort", "id"), name="orders_by_price"),
+            Index(fields=("next_deadline_at", "id"), name="orders_by_deadline"),
+            Index(fields=("status", "delivery_due_at"), name="orders_by_status"),
+        ]

@@ -1,0 +1,164 @@
+"""Saves decisions: the rows that changed, the ledger's entries, and last the events at the log's next positions."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.expressions import F
+
+from models.codec import changes_json, columns
+from models.confidence import ConfidenceRow
+from models.event import EventRow, LogRow
+from models.ledger import LedgerEntryRow
+from models.order import OrderRow
+from models.refund import RefundRow
+from models.request import RequestRow
+from models.support_case import SupportCaseRow
+from rules.case import Case, Ground
+from rules.deadlines import next_instant
+from rules.draft import Decision
+from rules.events import Event, Thing
+from rules.ledger import Entry
+from rules.policy import Policy
+from rules.vocabulary import Role
+
+END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+async def save(
+    db: BaseDBAsyncClient, before: Case | None, decisions: Sequence[Decision], policy: Policy, ground: Ground
+) -> bool:
+    """Writes all that the decisions changed, in the caller's transaction; false when they changed nothing. The log's
+    row is the last lock that is taken, so that positions are gapless and stand in the order of commit."""
+    events = [event for decision in decisions for event in decision.events]
+    if not events:
+        return False
+    after = decisions[-1].case
+    order_values = _order_columns(events, after, policy)
+    if before is None:
+        await OrderRow(id=after.order.id, **order_values).save(using_db=db, force_create=True)
+    else:
+        await OrderRow.filter(id=after.order.id).using_db(db).update(**order_values)
+    await _save_things(db, before, after, events)
+    await _save_entries(db, after, [entry for decision in decisions for entry in decision.entries], ground)
+    for decision in decisions:
+        if private := decision.confidence:
+            row = ConfidenceRow(request_id=private.request_id, reason=private.reason, note=private.note)
+            await row.save(using_db=db, force_create=True)
+    await _append(db, after, events)
+    return True
+
+
+async def save_next_deadline(db: BaseDBAsyncClient, case: Case, policy: Policy) -> None:
+    """Puts the column right that the sweep looks at, when it found nothing to be due: another policy than today's
+    reckoned it, and it would be found again for ever."""
+    await OrderRow.filter(id=case.order.id).using_db(db).update(next_deadline_at=next_instant(case, policy))
+
+
+def _order_columns(events: Sequence[Event], after: Case, policy: Policy) -> dict[str, Any]:
+    values = _merged(events, Thing.ORDER).get(after.order.id, {})
+    return columns(values) | _derived(after, policy)
+
+
+def _derived(after: Case, policy: Policy) -> dict[str, Any]:
+    """Columns that say nothing new, so that lists and sweeps find the order by an index."""
+    order = after.order
+    asked_by = {request.requested_by_role for request in after.pending()}
+    return {
+        "version": order.version,
+        "next_deadline_at": next_instant(after, policy),
+        "awaits_client": Role.FREELANCER in asked_by,
+        "awaits_freelancer": Role.CLIENT in asked_by,
+        "due_sort": order.delivery_due_at or END_OF_TIME,
+        "price_sort": order.price.sort_key,
+        "search_text": f"{order.reference}\n{order.title}".casefold(),
+    }
+
+
+async def _save_things(db: BaseDBAsyncClient, before: Case | None, after: Case, events: Sequence[Event]) -> None:
+    order_id = after.order.id
+    people = {
+        "client_id": after.order.client_id,
+        "freelancer_id": after.order.freelancer_id,
+        "placed_by_id": after.order.placed_by_id,
+    }
+    for request_id, values in _merged(events, Thing.REQUEST).items():
+        if before and before.request(request_id):
+            await RequestRow.filter(id=request_id).using_db(db).update(**columns(values))
+        else:
+            row = RequestRow(id=request_id, order_id=order_id, **people, **columns(values))
+            await row.save(using_db=db, force_create=True)
+    for case_id, values in _merged(events, Thing.SUPPORT_CASE).items():
+        if before and before.support_case(case_id):
+            await SupportCaseRow.filter(id=case_id).using_db(db).update(**columns(values))
+        else:
+            opened = SupportCaseRow(id=case_id, order_id=order_id, **people, **columns(values))
+            await opened.save(using_db=db, force_create=True)
+    for refund_id, values in _merged(events, Thing.REFUND).items():
+        if before and before.refund(refund_id):
+            await RefundRow.filter(id=refund_id).using_db(db).update(**columns(values))
+        else:
+            at_once = values["created_at"]
+            owed = RefundRow(id=refund_id, order_id=order_id, next_attempt_at=at_once, **columns(values))
+            await owed.save(using_db=db, force_create=True)
+
+
+def _merged(events: Sequence[Event], thing: Thing) -> dict[UUID, dict[str, Any]]:
+    """The newest value of every field of this kind of thing that the events changed."""
+    found: dict[UUID, dict[str, Any]] = {}
+    for event in events:
+        for change in event.changes:
+            if change.thing is thing:
+                _values: Mapping[str, Any] = change.values
+                found.setdefault(change.id, {}).update(_values)
+    return found
+
+
+async def _save_entries(db: BaseDBAsyncClient, after: Case, entries: Sequence[Entry], ground: Ground) -> None:
+    if entries:
+        await LedgerEntryRow.bulk_create(
+            [
+                LedgerEntryRow(
+                    id=ground.new_id(),
+                    order_id=after.order.id,
+                    cause=entry.cause,
+                    account=entry.account,
+                    currency=entry.amount.currency,
+                    amount_minor=entry.amount.minor,
+                    posted_at=ground.now,
+                )
+                for entry in entries
+            ],
+            using_db=db,
+        )
+
+
+async def _append(db: BaseDBAsyncClient, after: Case, events: Sequence[Event]) -> None:
+    await LogRow.filter(id=1).using_db(db).update(position=F("position") + len(events))
+    log = await LogRow.get(id=1, using_db=db)
+    first = log.position - len(events) + 1
+    await EventRow.bulk_create(
+        [_row(event, position, after) for position, event in enumerate(events, start=first)], using_db=db
+    )
+
+
+def _row(event: Event, position: int, after: Case) -> EventRow:
+    return EventRow(
+        position=position,
+        order_id=event.order_id,
+        sequence=event.sequence,
+        kind=event.kind,
+        occurred_at=event.occurred_at,
+        actor_id=event.actor.user_id,
+        actor_role=event.actor.role,
+        order_status=event.order_status,
+        request_id=event.request_id,
+        request_status=event.request_status,
+        message=event.message,
+        changes=changes_json(event.changes),
+        client_id=after.order.client_id,
+        freelancer_id=after.order.freelancer_id,
+        placed_by_id=after.order.placed_by_id,
+    )

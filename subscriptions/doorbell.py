@@ -1,0 +1,147 @@
+"""The doorbell: tells every process that the log has grown. The only file that knows broadcaster."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from uuid import uuid4
+
+import structlog
+from broadcaster import Broadcast
+from broadcaster._base import Subscriber
+
+CHANNEL = "resolution-center"
+RING = "ring"
+"""All that is ever sent, beside probes: a ring says that something happened, never what, or to whom."""
+
+PROBE_EVERY = 5.0
+"""Seconds between two probes."""
+PATIENCE = 2.0
+"""Seconds that connecting, publishing, and a probe's way back may take."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+"""Seconds before the first and any later attempt to build it anew."""
+
+log = structlog.get_logger(__name__)
+
+
+class DoorbellSilent(Exception):
+    """The broadcast does not carry: a probe did not come back, or nothing can be sent."""
+
+
+class Doorbell:
+    """One broadcaster connection, channel and subscription a process. broadcaster never recovers from a lost backend
+    and says nothing of it, so a probe goes round every few seconds, and the whole object is built anew when it does
+    not come back. While it is silent nothing is lost: the tail polls regardless."""
+
+    def __init__(self, url: str, on_ring: Callable[[], None]) -> None:
+        self._url = url
+        self._on_ring = on_ring
+        self._wanted = asyncio.Event()
+        self._probe = ""
+        self._heard = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.works = False
+        """Whether the last probe came back."""
+        self.rebuilds = 0
+
+    def ring(self) -> None:
+        """Rings soon; never waits, never fails. Rings that come while one is on its way are one."""
+        self._wanted.set()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listens and rings for as long as the block runs."""
+        self._task = asyncio.create_task(self._supervise(), name="doorbell")
+        try:
+            yield
+        finally:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _supervise(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                async with _connected(self._url) as broadcast:
+                    await self._serve(broadcast)
+            except Exception as error:  # noqa: BLE001 - whatever a backend raises, the mend is the same
+                if self.works or not self.rebuilds:
+                    log.warning("doorbell silent", error=type(error).__name__)
+                pause = FIRST_PAUSE if self.works else min(pause * 2, LONGEST_PAUSE)
+            self.works = False
+            self.rebuilds += 1
+            await asyncio.sleep(pause)
+
+    async def _serve(self, broadcast: Broadcast) -> None:
+        """Listens, rings and probes until one of the three fails."""
+        async with broadcast.subscribe(CHANNEL) as subscriber:
+            jobs = [
+                asyncio.create_task(self._listen(subscriber)),
+                asyncio.create_task(self._publish(broadcast)),
+                asyncio.create_task(self._keep_probing(broadcast)),
+            ]
+            try:
+                done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+                for job in done:
+                    job.result()
+            finally:
+                for job in jobs:
+                    job.cancel()
+                await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _listen(self, subscriber: Subscriber) -> None:
+        while True:
+            message = (await subscriber.get()).message
+            if message == RING:
+                self._on_ring()
+            elif message == self._probe:
+                self._heard.set()
+
+    async def _publish(self, broadcast: Broadcast) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            async with asyncio.timeout(PATIENCE):
+                await broadcast.publish(CHANNEL, RING)
+
+    async def _keep_probing(self, broadcast: Broadcast) -> None:
+        while True:
+            self._probe, self._heard = f"probe:{uuid4()}", asyncio.Event()
+            async with asyncio.timeout(PATIENCE):
+                await broadcast.publish(CHANNEL, self._probe)
+                await self._heard.wait()
+            if not self.works:
+                self.works = True
+                log.info("doorbell works", rebuilds=self.rebuilds)
+                # Whatever rang while nobody could hear it.
+                self._on_ring()
+            await asyncio.sleep(PROBE_EVERY)
+
+
+async def check(url: str) -> None:
+    """Sends a probe once round. Raises DoorbellSilent with what is wrong, in plain words."""
+    try:
+        async with _connected(url) as broadcast, broadcast.subscribe(CHANNEL) as subscriber:
+            probe = f"probe:{uuid4()}"
+            async with asyncio.timeout(PATIENCE):
+                await broadcast.publish(CHANNEL, probe)
+                while (await subscriber.get()).message != probe:
+                    pass
+    except TimeoutError:
+        raise DoorbellSilent("a message that was sent did not come back") from None
+    except Exception as error:  # noqa: BLE001 - backends raise what they like
+        raise DoorbellSilent(f"it can't be reached ({type(error).__name__})") from None
+
+
+@contextlib.asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Broadcast]:
+    broadcast = Broadcast(url)
+    async with asyncio.timeout(PATIENCE):
+        await broadcast.connect()
+    try:
+        yield broadcast
+    finally:
+        # A backend that is gone may raise, or hang, on the way out too.
+        with contextlib.suppress(Exception, asyncio.CancelledError):
+            async with asyncio.timeout(PATIENCE):
+                await broadcast.disconnect()

@@ -1,0 +1,153 @@
+"""The tail: reads each new event of the log once for the whole process and hands it to whoever it concerns."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from models import reads
+from models.event import EventRow
+
+BATCH = 500
+INBOX = 256
+"""Events that wait for one reader in memory; a reader that is further behind reads them from the log instead."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """What a reader wants to hear of: one order, one user's orders, or everything (all three None)."""
+
+    order_id: UUID | None = None
+    user_id: UUID | None = None
+
+
+EVERYTHING = Interest()
+
+
+class Inbox:
+    """What waits for one reader: bounded, whatever the reader does."""
+
+    def __init__(self, since: int) -> None:
+        self.since = since
+        """Every event after this position that concerns the reader comes in here, unless it overflowed."""
+        self.overflowed = False
+        self._rows: deque[EventRow] = deque()
+        self._filled = asyncio.Event()
+
+    def put(self, row: EventRow) -> None:
+        if len(self._rows) >= INBOX:
+            self._rows.clear()
+            self.overflowed = True
+        elif not self.overflowed:
+            self._rows.append(row)
+        self._filled.set()
+
+    async def wait(self) -> None:
+        """Until there is something to take, or it has overflowed."""
+        await self._filled.wait()
+
+    def take(self) -> list[EventRow]:
+        """All that waits, the oldest first."""
+        rows = list(self._rows)
+        self._rows.clear()
+        self._filled.clear()
+        return rows
+
+    def restart(self, since: int) -> None:
+        """Begins anew after an overflow: the reader takes what lies before `since` from the log."""
+        self._rows.clear()
+        self._filled.clear()
+        self.overflowed, self.since = False, since
+
+
+class Tail:
+    """One reader of the log a process. `position` is the last event that it has handed on."""
+
+    def __init__(self, poll_seconds: float) -> None:
+        self._poll_seconds = poll_seconds
+        self._woken = asyncio.Event()
+        self._inboxes: dict[Interest, set[Inbox]] = {}
+        self.position = 0
+        self.works = False
+
+    def wake(self) -> None:
+        """The log has grown, as far as anybody knows."""
+        self._woken.set()
+
+    @contextlib.contextmanager
+    def inbox(self, interest: Interest) -> Iterator[Inbox]:
+        """Hears of all new events that concern the interest, for as long as the block runs."""
+        inbox = Inbox(self.position)
+        self._inboxes.setdefault(interest, set()).add(inbox)
+        try:
+            yield inbox
+        finally:
+            listening = self._inboxes[interest]
+            listening.discard(inbox)
+            if not listening:
+                del self._inboxes[interest]
+
+    @property
+    def listening(self) -> int:
+        """How many readers there are now."""
+        return sum(len(inboxes) for inboxes in self._inboxes.values())
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Reads for as long as the block runs, from the log's end on."""
+        self.position = await reads.log_position()
+        self.works = True
+        task = asyncio.create_task(self._run(), name="tail")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self._read_on()
+            except Exception as error:  # noqa: BLE001 - the log is read again at the next poll, whatever it was
+                if self.works:
+                    log.warning("tail can't read the log", error=type(error).__name__)
+                self.works = False
+            else:
+                if not self.works:
+                    log.info("tail reads the log again")
+                self.works = True
+
+    async def _read_on(self) -> None:
+        while True:
+            rows = await EventRow.filter(position__gt=self.position).order_by("position").limit(BATCH)
+            for row in rows:
+                self._hand_on(row)
+                self.position = row.position
+            if len(rows) < BATCH:
+                return
+
+    def _hand_on(self, row: EventRow) -> None:
+        for interest in _concerned(row):
+            for inbox in self._inboxes.get(interest, ()):
+                inbox.put(row)
+
+
+def _concerned(row: EventRow) -> Iterator[Interest]:
+    """Whom an event may concern; whether they may see it is judged by the stream, for each event."""
+    yield Interest(order_id=row.order_id)
+    yield Interest(user_id=row.client_id)
+    yield Interest(user_id=row.freelancer_id)
+    if row.placed_by_id and row.placed_by_id not in (row.client_id, row.freelancer_id):
+        yield Interest(user_id=row.placed_by_id)
+    yield EVERYTHING

@@ -1,0 +1,273 @@
+"""Logging: one pipeline, two layouts, and nothing private in either."""
+
+import asyncio
+import io
+import json
+import logging
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import structlog
+
+from api.logs import OUR_ROOMS, configure, is_private
+from tests.listening import logging_as_before
+
+MARK = "zebra-in-private"
+Layout = Literal["readable", "json"]
+LAYOUTS: list[Layout] = ["readable", "json"]
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    with logging_as_before():
+        yield
+
+
+def started(layout: Layout = "json", level: str = "info") -> io.StringIO:
+    stream = io.StringIO()
+    configure(level, layout, stream)
+    return stream
+
+
+def entries(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_entry_is_one_json_line_with_time_level_and_place() -> None:
+    stream = started()
+    structlog.get_logger("api.app").info("started", port=8000)
+    (entry,) = entries(stream)
+    at = datetime.fromisoformat(entry.pop("timestamp"))
+    assert at.tzinfo is not None and abs(datetime.now(UTC) - at).total_seconds() < 60
+    assert entry == {"event": "started", "level": "info", "logger": "api.app", "port": 8000}
+
+
+def test_a_readable_entry_is_one_line_without_paint() -> None:
+    stream = started("readable")
+    structlog.get_logger("api.app").info("started", port=8000)
+    line = stream.getvalue()
+    assert line.count("\n") == 1 and "\x1b" not in line
+    assert "started" in line and "port=8000" in line and "info" in line
+
+
+def test_the_standard_library_s_loggers_go_the_same_way() -> None:
+    stream = started()
+    logging.getLogger("api.auth").warning("keys not read by %s", "us", extra={"cause": "status 500", "answer": MARK})
+    logging.getLogger("uvicorn.error").error("port taken")
+    assert [(entry["logger"], entry["event"], entry.get("cause")) for entry in entries(stream)] == [
+        ("api.auth", "keys not read by us", "status 500"),
+        ("uvicorn.error", "port taken", None),
+    ]
+    assert MARK not in stream.getvalue()
+
+
+def test_the_level_is_for_our_own_rooms_and_other_libraries_are_heard_from_warning_on() -> None:
+    stream = started(level="debug")
+    for name in (*OUR_ROOMS, "tortoise.db_client", "aiosqlite", "httpx", "uvicorn.error", "websockets.server"):
+        logging.getLogger(name).debug("detail of %s", name)
+        logging.getLogger(name).info("note of %s", name)
+    assert {entry["logger"] for entry in entries(stream)} == set(OUR_ROOMS)
+
+
+def test_our_own_rooms_keep_silent_below_the_level() -> None:
+    stream = started(level="warning")
+    structlog.get_logger("models.journal").info("quiet")
+    structlog.get_logger("models.journal").warning("loud")
+    assert [entry["event"] for entry in entries(stream)] == ["loud"]
+
+
+def test_access_lines_and_strawberry_s_own_log_of_documents_are_off() -> None:
+    stream = started(level="debug")
+    logging.getLogger("uvicorn.access").critical("GET /graphql?token=%s", MARK)
+    logging.getLogger("strawberry.execution").critical("document with %s", MARK)
+    assert stream.getvalue() == ""
+
+
+def test_a_second_configure_takes_the_place_of_the_first() -> None:
+    first, second = started(), started("readable")
+    logging.getLogger("api").warning("once")
+    assert first.getvalue() == "" and second.getvalue().count("once") == 1
+
+
+# ---------------------------------------------------------------- private text
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *"authorization Authorization token access_token idempotencyToken secret jwt_secret password cookie".split(),
+        *"reason confidentialReason confidential_note note message declineMessage explanation feedback".split(),
+        *"answer variables variableValues variable_values api-key credentials payload document body".split(),
+    ],
+)
+def test_a_key_that_sounds_private_is_never_logged(key: str) -> None:
+    assert is_private(key)
+    for layout in LAYOUTS:
+        stream = started(layout)
+        structlog.get_logger("api").info("seen", **{key: MARK}, kept={key: MARK, "deeper": [{key: MARK}], "order": 7})
+        assert MARK not in stream.getvalue() and "order" in stream.getvalue()
+
+
+@pytest.mark.parametrize("key", ["event", "order", "sequence", "error_id", "duration_ms", "viewer", "cause", "context"])
+def test_a_key_that_tells_what_happened_is_kept(key: str) -> None:
+    assert not is_private(key)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_object_is_logged_as_the_name_of_its_type(layout: Layout) -> None:
+    class Request:
+        def __repr__(self) -> str:
+            return MARK
+
+    stream = started(layout)
+    structlog.get_logger("api").info("seen", row=Request(), rows=[Request()], error=ValueError(MARK), raw=MARK.encode())
+    assert MARK not in stream.getvalue()
+    assert stream.getvalue().count("<Request>") == 2 and "<ValueError>" in stream.getvalue()
+
+
+def test_plain_values_are_kept_as_they_are() -> None:
+    class Kind(Enum):
+        REFUND = "PARTIAL_REFUND"
+
+    stream = started()
+    order = uuid.UUID(int=7)
+    values = {"order": order, "at": datetime(2026, 11, 24, tzinfo=UTC), "kind": Kind.REFUND, "file": Path("a/b")}
+    structlog.get_logger("api").info("seen", **values, rate=0.5, odd=float("nan"), on=True, none=None)
+    (entry,) = entries(stream)
+    assert {key: entry[key] for key in ("order", "at", "kind", "file", "rate", "odd", "on", "none")} == {
+        "order": str(order),
+        "at": "2026-11-24 00:00:00+00:00",
+        "kind": "PARTIAL_REFUND",
+        "file": "a/b",
+        "rate": 0.5,
+        "odd": "nan",
+        "on": True,
+        "none": None,
+    }
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_tokens_and_passwords_are_blotted_out_of_texts(layout: Layout) -> None:
+    stream = started(layout)
+    logging.getLogger("api").warning("refused bearer %s", MARK)
+    logging.getLogger("api").warning("refused %s", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ6In0.c2lnbg")
+    structlog.get_logger("api").warning("lost", database=f"asyncpg://app:{MARK}@db/center")
+    assert MARK not in stream.getvalue() and "eyJ" not in stream.getvalue()
+    assert "asyncpg://…@db/center" in stream.getvalue()
+
+
+def test_the_context_of_an_operation_goes_through_the_same_sieve() -> None:
+    stream = started()
+    structlog.contextvars.bind_contextvars(operation="offerPartialRefund", variables={"note": MARK})
+    structlog.get_logger("api").info("done")
+    assert entries(stream)[0]["operation"] == "offerPartialRefund"
+    assert MARK not in stream.getvalue()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_value_can_begin_a_line_or_paint_the_terminal(layout: Layout) -> None:
+    stream = started(layout)
+    structlog.get_logger("api").info("seen\nlevel=forged", agent="x\n2026 forged\x1b[31m", kéy="é")
+    assert stream.getvalue().count("\n") == 1 and "\x1b" not in stream.getvalue() and "é" in stream.getvalue()
+
+
+# ---------------------------------------------------------------- exceptions
+
+
+def stumble(private: str) -> None:
+    kept_in_a_local = private
+    raise ValueError(f"bad input: {kept_in_a_local}")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_exception_carries_its_stack_without_local_variables_and_without_words_that_may_quote(
+    layout: Layout,
+) -> None:
+    stream = started(layout)
+    try:
+        try:
+            stumble(MARK)
+        except ValueError as error:
+            raise RuntimeError(MARK) from error
+    except RuntimeError:
+        structlog.get_logger("api").exception("failed", error_id="e1")
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+    text = stream.getvalue()
+    assert MARK not in text
+    for part in ("in stumble", "test_logs.py", "ValueError", "which led to:", "RuntimeError", "e1"):
+        assert part in text
+
+
+def test_an_exception_that_is_given_is_told_as_one_that_is_caught() -> None:
+    stream = started()
+    structlog.get_logger("api").error(
+        "failed", exc_info=ExceptionGroup(MARK, [OSError(5, "disk gone"), KeyError(MARK)])
+    )
+    assert entries(stream)[0]["exception"].splitlines() == [
+        "ExceptionGroup",
+        "made of:",
+        "OSError: [Errno 5] disk gone",
+        "made of:",
+        "KeyError",
+    ]
+
+
+def test_words_that_come_from_the_system_or_the_code_are_kept() -> None:
+    stream = started()
+    for error in (sqlite3.OperationalError("database is locked"), AttributeError("no attribute 'x'"), OSError("full")):
+        structlog.get_logger("api").error("failed", exc_info=error)
+    assert [entry["exception"] for entry in entries(stream)] == [
+        "sqlite3.OperationalError: database is locked",
+        "AttributeError: no attribute 'x'",
+        "OSError: full",
+    ]
+
+
+def test_a_database_error_tells_the_constraint_and_not_the_row() -> None:
+    class CheckViolationError(Exception):
+        sqlstate = "23514"
+        constraint_name = "refund_cap"
+        table_name = "request"
+        column_name = None
+
+    stream = started()
+    structlog.get_logger("models").error("failed", exc_info=CheckViolationError(f"Failing row contains ({MARK})"))
+    assert MARK not in stream.getvalue()
+    assert entries(stream)[0]["exception"].endswith("CheckViolationError (23514, refund_cap, request)")
+
+
+def test_exceptions_that_name_each_other_as_their_cause_are_told_once() -> None:
+    stream = started()
+    first, second = OSError("first"), OSError("second")
+    first.__cause__, second.__cause__ = second, first
+    structlog.get_logger("api").error("failed", exc_info=first)
+    assert entries(stream)[0]["exception"].splitlines() == ["OSError: second", "which led to:", "OSError: first"]
+
+
+async def test_a_task_that_nobody_awaited_is_logged_without_its_words() -> None:
+    stream = started()
+
+    async def fail() -> None:
+        stumble(MARK)
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    loop = asyncio.get_running_loop()
+    loop.default_exception_handler(
+        {"message": "Task exception was never retrieved", "exception": task.exception(), "task": task}
+    )
+    (entry,) = entries(stream)
+    assert entry["event"] == "Task exception was never retrieved"
+    assert "in stumble" in entry["exception"] and MARK not in stream.getvalue()
+
+
+def test_an_entry_that_can_not_be_made_prints_nothing_past_the_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = started()
+    logging.getLogger("api").warning("%d apples", MARK)
+    assert MARK not in stream.getvalue() + "".join(capsys.readouterr())

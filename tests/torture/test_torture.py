@@ -1,0 +1,33 @@
+"""The torture's short form."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.torture.cluster import on_postgres, on_sqlite
+from tests.torture.torture import torture
+
+POSTGRES = os.environ.get("RESOLUTION_TEST_POSTGRES_URL")
+
+
+async def test_one_process_on_sqlite_is_killed_and_nobody_misses_or_repeats_an_event(
+    tmp_path: Path,
+) -> None:
+    async with on_sqlite(tmp_path) as cluster:
+        figures = await torture(cluster, seconds=12, writers=4, readers=8, pause=1.5)
+    sys.stdout.write(f"{figures}\n")
+    assert figures.deeds.keys() == {"servers killed", "servers stopped"}
+    assert figures.slowest_stop < 10
+    assert figures.drops > 0
+
+
+@pytest.mark.skipif(not POSTGRES, reason="RESOLUTION_TEST_POSTGRES_URL is not set")
+async def test_three_processes_are_tormented_and_nobody_misses_or_repeats_an_event(tmp_path: Path) -> None:
+    async with on_postgres(tmp_path, str(POSTGRES), 3) as cluster:
+        figures = await torture(cluster, seconds=30, writers=8, readers=20, pause=2)
+    sys.stdout.write(f"{figures}\n")
+    assert figures.deeds.keys() >= {"servers killed", "servers stopped", "databases paused", "databases cut off"}
+    assert figures.slowest_stop < 10
+    assert figures.drops > 0

@@ -11,6 +11,7 @@ from models import reads
 from models.confidence import ConfidenceRow
 from models.event import EventRow
 from models.order import OrderRow
+from models.reads import Span
 from models.refund import RefundRow
 from models.request import RequestRow
 from models.support_case import SupportCaseRow
@@ -44,6 +45,13 @@ class Loaders:
         self.earnings: DataLoader[UUID, list[Money] | None] = _batching(
             lambda ids: reads.earnings(ids, clock(), policy)
         )
+        self.log_position: DataLoader[int, int | None] = _batching(_log_position)
+        self.events_of_order: DataLoader[tuple[UUID, Span], list[EventRow] | None] = _by_span(reads.events_of_orders)
+        self.requests_of_order: DataLoader[tuple[UUID, Span], list[RequestRow] | None] = _by_span(
+            reads.requests_of_orders
+        )
+        self.numbers_of_events: DataLoader[UUID, int | None] = _batching(reads.numbers_of_events)
+        self.numbers_of_requests: DataLoader[UUID, int | None] = _batching(reads.numbers_of_requests)
         self.cases: DataLoader[OrderRow, Case | None] = _by_id(reads.cases)
         self.confidences: DataLoader[RequestRow, ConfidenceRow | None] = _by_id(
             lambda rows: reads.confidences(viewer, rows) if viewer else _nothing()
@@ -56,6 +64,26 @@ def _batching(load: Callable[[Iterable[K]], Awaitable[Mapping[K, V]]]) -> DataLo
         return [found.get(key) for key in keys]
 
     return DataLoader(load_all, cache=False)
+
+
+def _by_span(
+    load: Callable[[Iterable[UUID], Span], Awaitable[Mapping[UUID, V]]],
+) -> DataLoader[tuple[UUID, Span], V | None]:
+    """For the same part of many orders' lists: nearly always all of them want the same."""
+
+    async def load_all(keys: list[tuple[UUID, Span]]) -> list[V | None]:
+        wanted: dict[Span, list[UUID]] = {}
+        for order_id, span in keys:
+            wanted.setdefault(span, []).append(order_id)
+        found = {span: await load(ids, span) for span, ids in wanted.items()}
+        return [found[span].get(order_id) for order_id, span in keys]
+
+    return DataLoader(load_all, cache=False)
+
+
+async def _log_position(_: Iterable[int]) -> dict[int, int]:
+    """Where the log stands, asked once for all that want to know at the same time; its key is 0."""
+    return {0: await reads.log_position()}
 
 
 R = TypeVar("R", OrderRow, RequestRow)

@@ -77,16 +77,12 @@ class Listing(Generic[RowT]):
         for source in self.sources:
             rows += await source.filter(*bounds).order_by(*order).limit(arguments.size + 1)
         rows.sort(key=self._key_of, reverse=downward)
-        more = len(rows) > arguments.size
-        rows = rows[: arguments.size]
-        if arguments.backward:
-            rows.reverse()
-        return Page(
-            rows,
-            [write_key(self.name, self._key_of(row)) for row in rows],
-            has_next=bool(before) if arguments.backward else more,
-            has_previous=more if arguments.backward else bool(after),
-        )
+        rows = rows[: arguments.size + 1]
+        return self.page_from(arguments, rows[::-1] if arguments.backward else rows)
+
+    def page_from(self, arguments: PageArguments, rows: Sequence[RowT]) -> Page[RowT]:
+        """The page that these rows make: in the list's order, one more than the page has if there are more."""
+        return made_page(arguments, rows, [write_key(self.name, self._key_of(row)) for row in rows])
 
     async def count(self) -> int:
         """How many rows there are in all, by one statement a source."""
@@ -118,6 +114,18 @@ def _check(model: type[Model], names: Sequence[str], key: Key) -> None:
                 raise ForeignCursor
         except (ValueError, TypeError, AttributeError):
             raise ForeignCursor from None
+
+
+def made_page(arguments: PageArguments, rows: Sequence[RowT], cursors: Sequence[str]) -> Page[RowT]:
+    """A page of rows in the list's order; one more than its size says that there are more on the far side."""
+    more = len(rows) > arguments.size
+    kept = slice(1, None) if more and arguments.backward else slice(0, arguments.size)
+    return Page(
+        rows[kept],
+        cursors[kept],
+        has_next=arguments.before is not None if arguments.backward else more,
+        has_previous=more if arguments.backward else arguments.after is not None,
+    )
 
 
 def lexicographic(names: Sequence[str], values: Key, comparison: str) -> Q:

@@ -12,6 +12,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from models.confidence import ConfidenceRow
+from models.database import connection
 from models.event import EventRow, LogRow
 from models.loading import RELEVANT_REQUESTS, assembled
 from models.order import OrderRow
@@ -28,6 +29,7 @@ from rules.visibility import Viewer, may_read_confidence, role_in
 from rules.vocabulary import OrderStatus, RefundStatus, RequestKind, RequestStatus, Role, SupportCaseStatus
 
 R = TypeVar("R", bound=Model)
+OfOrder = TypeVar("OfOrder", EventRow, RequestRow)
 EventQueries = Sequence[QuerySet[EventRow]]
 """Disjoint parts of the event log."""
 
@@ -226,6 +228,70 @@ async def events_by_place(places: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID
     return {(row.order_id, row.sequence): row for row in await EventRow.filter(wanted)}
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which of an order's rows are wanted: at most `limit`, from the start or, when `backward`, from the end. For events
+    also only those after one position of the log and before another."""
+
+    limit: int
+    backward: bool
+    after: int = 0
+    before: int | None = None
+
+
+async def events_of_orders(order_ids: Iterable[UUID], span: Span) -> dict[UUID, list[EventRow]]:
+    """That many events of each order, the oldest first, in two statements for all orders together."""
+    bounds = f"position > {span.after}" + ("" if span.before is None else f" AND position < {span.before}")
+    positions = await _heads("events", "position", ("position",), order_ids, span, bounds)
+    rows = await EventRow.filter(position__in=positions).order_by("position") if positions else []
+    return _by_order(rows)
+
+
+async def requests_of_orders(order_ids: Iterable[UUID], span: Span) -> dict[UUID, list[RequestRow]]:
+    """That many requests of each order, the oldest first, in two statements for all orders together."""
+    ids = await _heads("requests", "id", ("created_at", "id"), order_ids, span, "1 = 1")
+    rows = await RequestRow.filter(id__in=ids).order_by("created_at", "id") if ids else []
+    return _by_order(rows)
+
+
+async def numbers_of_events(order_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """How many events each order has."""
+    return await _numbers(EventRow, order_ids)
+
+
+async def numbers_of_requests(order_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """How many requests each order has."""
+    return await _numbers(RequestRow, order_ids)
+
+
+async def _numbers(kind: type[EventRow] | type[RequestRow], order_ids: Iterable[UUID]) -> dict[UUID, int]:
+    ids = list(set(order_ids))
+    counted = kind.filter(order_id__in=ids).annotate(number=Count("order_id")).group_by("order_id")
+    return dict.fromkeys(ids, 0) | dict(await counted.values_list("order_id", "number"))
+
+
+async def _heads(
+    table: str, key: str, order: Sequence[str], order_ids: Iterable[UUID], span: Span, bounds: str
+) -> list[Any]:
+    """The keys of each order's first or last rows. The ORM has no window functions; what is written into the text are
+    our own names, numbers and UUIDs, never somebody's words."""
+    ids = ", ".join(f"'{order_id}'" for order_id in set(order_ids))
+    direction = "DESC" if span.backward else "ASC"
+    sorting = ", ".join(f"{column} {direction}" for column in order)
+    text = (
+        f"SELECT {key} FROM (SELECT {key}, ROW_NUMBER() "  # noqa: S608
+        f"OVER (PARTITION BY order_id ORDER BY {sorting}) AS place FROM {table} WHERE order_id IN ({ids}) AND {bounds}) AS numbered WHERE place <= {span.limit}"
+    )
+    return [row[key] for row in await connection().execute_query_dict(text)]
+
+
+def _by_order(rows: Iterable[OfOrder]) -> dict[UUID, list[OfOrder]]:
+    grouped: dict[UUID, list[OfOrder]] = {}
+    for row in rows:
+        grouped.setdefault(row.order_id, []).append(row)
+    return grouped
+
+
 async def confidences(viewer: Viewer, requests_read: Iterable[RequestRow]) -> dict[UUID, ConfidenceRow]:
     """The one way to a private reason: those of these requests that the viewer may read, and no other."""
     allowed = [r.id for r in requests_read if may_read_confidence(role_in(viewer, r), r.requested_by_role)]
@@ -250,27 +316,20 @@ async def pending_requests(order_ids: Iterable[UUID]) -> dict[UUID, list[Request
     rows = await RequestRow.filter(order_id__in=list(set(order_ids)), status=RequestStatus.PENDING).order_by(
         "respond_by", "id"
     )
-    return _grouped(rows)
+    return _by_order(rows)
 
 
 async def cases(orders_read: Iterable[OrderRow]) -> dict[UUID, Case]:
     """What the rules need to know of these orders, to say which actions are open."""
     known = {order.id: order for order in orders_read}
     ids = list(known)
-    asked = _grouped(await RequestRow.filter(RELEVANT_REQUESTS, order_id__in=ids).order_by("created_at", "id"))
+    asked = _by_order(await RequestRow.filter(RELEVANT_REQUESTS, order_id__in=ids).order_by("created_at", "id"))
     opened = await SupportCaseRow.filter(order_id__in=ids, status=SupportCaseStatus.OPEN)
     open_cases = {row.order_id: [row] for row in opened}
     return {
         order_id: assembled(order, asked.get(order_id, []), open_cases.get(order_id, []))
         for order_id, order in known.items()
     }
-
-
-def _grouped(rows: Iterable[RequestRow]) -> dict[UUID, list[RequestRow]]:
-    grouped: dict[UUID, list[RequestRow]] = {}
-    for row in rows:
-        grouped.setdefault(row.order_id, []).append(row)
-    return grouped
 
 
 async def user_by_subject(subject: str) -> UserRow | None:

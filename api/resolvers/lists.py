@@ -3,14 +3,16 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic
+from uuid import UUID
 
 from api.context import Context
 from api.errors import Code, coded
 from models import reads
 from models.cursors import ForeignCursor
 from models.event import EventRow
-from models.paging import BadPage, Listing, Page, PageArguments, RowT
+from models.paging import BadPage, Listing, Page, PageArguments, RowT, made_page
 from models.reads import EventQueries
+from models.request import RequestRow
 from rules import texts
 from rules.orders import LONGEST_REFERENCE
 from rules.refusals import Refused
@@ -38,32 +40,64 @@ async def page_of(
 
 
 async def event_page(
-    context: Context,
-    queries: EventQueries,
-    first: int | None,
-    after: str | None,
-    last: int | None,
-    before: str | None,
+    context: Context, queries: EventQueries, first: int | None, after: str | None, last: int | None, before: str | None
 ) -> Slice[EventRow]:
-    """One page of events, the oldest first. Their cursors are those of the streams."""
-    arguments = _arguments(first, after, last, before)
-    head = await reads.log_position()
-    start = 0 if after is None else position_of(context, after, head)
-    end = None if before is None else position_of(context, before, head)
-    rows = await reads.events_between(queries, start, end, arguments.size + 1, backward=arguments.backward)
-    more = len(rows) > arguments.size
-    rows = (rows[1:] if arguments.backward else rows[:-1]) if more else rows
-    page = Page(
-        rows,
-        [context.product.cursors.write(row.position) for row in rows],
-        has_next=before is not None if arguments.backward else more,
-        has_previous=more if arguments.backward else after is not None,
-    )
+    """One page of all events that the viewer may see, the oldest first. Their cursors are those of the streams."""
+    span, arguments = await _event_span(context, first, after, last, before)
+    rows = await reads.events_between(queries, span.after, span.before, span.limit, backward=span.backward)
 
     async def count() -> int:
         return sum([await query.count() for query in queries])
 
-    return Slice(page, count)
+    return Slice(_event_page(context, arguments, rows), count)
+
+
+async def order_event_page(
+    context: Context, order_id: UUID, first: int | None, after: str | None, last: int | None, before: str | None
+) -> Slice[EventRow]:
+    """One page of an order's events; the pages of many orders are fetched together."""
+    span, arguments = await _event_span(context, first, after, last, before)
+    rows = await context.loaders.events_of_order.load((order_id, span)) or []
+
+    async def count() -> int:
+        return await context.loaders.numbers_of_events.load(order_id) or 0
+
+    return Slice(_event_page(context, arguments, rows), count)
+
+
+async def order_request_page(
+    context: Context, order_id: UUID, first: int | None, after: str | None, last: int | None, before: str | None
+) -> Slice[RequestRow]:
+    """One page of an order's requests; the first or last pages of many orders are fetched together. A cursor is of one
+    order's list, so that a page beyond one can only be asked of that order."""
+    listing = reads.requests_of(order_id)
+    if after is not None or before is not None:
+        return await page_of(listing, first, after, last, before)
+    arguments = _arguments(first, after, last, before)
+    span = reads.Span(arguments.size + 1, arguments.backward)
+    rows = await context.loaders.requests_of_order.load((order_id, span)) or []
+
+    async def count() -> int:
+        return await context.loaders.numbers_of_requests.load(order_id) or 0
+
+    return Slice(listing.page_from(arguments, rows), count)
+
+
+async def _event_span(
+    context: Context, first: int | None, after: str | None, last: int | None, before: str | None
+) -> tuple[reads.Span, PageArguments]:
+    arguments = _arguments(first, after, last, before)
+    head = 0
+    if after is not None or before is not None:
+        head = await context.loaders.log_position.load(0) or 0
+    start = 0 if after is None else position_of(context, after, head)
+    end = None if before is None else position_of(context, before, head)
+    return reads.Span(arguments.size + 1, arguments.backward, start, end), arguments
+
+
+def _event_page(context: Context, arguments: PageArguments, rows: list[EventRow]) -> Page[EventRow]:
+    """The page that these rows make, of which one too many was fetched."""
+    return made_page(arguments, rows, [context.product.cursors.write(row.position) for row in rows])
 
 
 def searched(text: str | None) -> str | None:

@@ -12,7 +12,6 @@ from api.schema.connections import After, Before, Connection, First, Last, conne
 from api.schema.money import Money, MoneyInput
 from api.schema.reasons import Reason
 from api.schema.requests import ResolutionRequest
-from models import reads
 from models.order import OrderRow
 
 
@@ -109,7 +108,12 @@ class ResolutionCenter:
 
     @strawberry.field(description="Everything that was ever asked on this order, the oldest first.")
     async def requests(
-        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+        self,
+        info: Info[Context, None],
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[ResolutionRequest]:
-        found = await lists.page_of(reads.requests_of(self.row.id), first, after, last, before)
+        found = await lists.order_request_page(info.context, self.row.id, first, after, last, before)
         return connection(found, ResolutionRequest.of)

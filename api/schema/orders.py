@@ -16,7 +16,6 @@ from api.schema.money import Money
 from api.schema.nodes import Node
 from api.schema.people import User
 from api.schema.support import SupportCase
-from models import reads
 from models.codec import thing
 from models.order import OrderRow
 from rules import case
@@ -82,8 +81,7 @@ class Order(Node):
         last: Last = None,
         before: Before = None,
     ) -> Connection[OrderEvent]:
-        queries = reads.events_of_order(self.row.id)
-        found = await lists.event_page(info.context, queries, first, after, last, before)
+        found = await lists.order_event_page(info.context, self.row.id, first, after, last, before)
         return connection(found, OrderEvent.of)
 
     @strawberry.field(description="The order's newest support case; null when there never was one.")

@@ -230,8 +230,8 @@ async def events_by_place(places: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which of an order's rows are wanted: at most `limit`, from the start or, when `backward`, from the end. For events
-    also only those after one position of the log and before another."""
+    """Which of an order's rows are wanted: at most `limit`, from the start or, when `backward`, from the end. For
+    events also only those after one position of the log and before another."""
 
     limit: int
     backward: bool
@@ -280,7 +280,8 @@ async def _heads(
     sorting = ", ".join(f"{column} {direction}" for column in order)
     text = (
         f"SELECT {key} FROM (SELECT {key}, ROW_NUMBER() "  # noqa: S608
-        f"OVER (PARTITION BY order_id ORDER BY {sorting}) AS place FROM {table} WHERE order_id IN ({ids}) AND {bounds}) AS numbered WHERE place <= {span.limit}"
+        f"OVER (PARTITION BY order_id ORDER BY {sorting}) AS place FROM {table} "
+        f"WHERE order_id IN ({ids}) AND {bounds}) AS numbered WHERE place <= {span.limit}"
     )
     return [row[key] for row in await connection().execute_query_dict(text)]
 

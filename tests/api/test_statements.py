@@ -36,7 +36,8 @@ def counted() -> Iterator[list[str]]:
     """Every statement that is executed meanwhile, inside transactions and out of them."""
     statements: list[str] = []
     patched: list[tuple[type, str, Any]] = []
-    for kind in (SqliteClient, SqliteTransactionWrapper):
+    kinds: tuple[type, ...] = (SqliteClient, SqliteTransactionWrapper)
+    for kind in kinds:
         for name in ("execute_query", "execute_query_dict", "execute_insert", "execute_many"):
             if name in kind.__dict__:
                 patched.append((kind, name, kind.__dict__[name]))

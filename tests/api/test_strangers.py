@@ -303,7 +303,8 @@ async def test_support_staff_who_trade_are_a_party_on_their_own_orders(stage: St
     lists = await service.ask(
         "sol",
         """{ orders(filter: {role: CLIENT}) { nodes { reference } }
-        others: orders(filter: {role: SUPPORT, reference: "S-1"}) { totalCount } resolutionRequests { nodes { id confidentialNote } } }""",
+        others: orders(filter: {role: SUPPORT, reference: "S-1"}) { totalCount }
+        resolutionRequests { nodes { id confidentialNote } } }""",
     )
     assert lists["orders"]["nodes"] == [{"reference": "S-1"}]
     assert lists["others"]["totalCount"] == 0

@@ -53,6 +53,10 @@ browser: ## set up what the tests in a browser need (Chromium by apt, npm's pack
 bench: $(DEV) ## start a server with 10,000 orders and measure it
 	$(BIN)/python -m bench $(ARGS)
 
+.PHONY: torture
+torture: $(DEV) ## kill servers under load for two minutes: nobody may miss or repeat an event
+	$(BIN)/python -m tests.torture $(ARGS)
+
 # ---------------------------------------------------------------- check
 
 .PHONY: check

@@ -1,0 +1,16 @@
+"""The bench runs from beginning to end. How fast anything was is no test's business."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_a_quick_run_prints_a_row_for_every_work() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    for row in ("| W0: ", "| W1: ", "| W2: ", "| W3: ", "| L: from the mutation's answer to that event |"):
+        assert done.stdout.count(row) == 1, row
+    assert "- command: `python -m bench --quick`" in done.stdout

@@ -39,6 +39,10 @@ run: $(RUN) ## set up, migrate, seed the demo and serve on PORT (8000)
 
 .PHONY: test
 test: $(DEV) ## set up and run the tests; ARGS='-k refund' narrows them, JOBS=2 are run at once
+	$(BIN)/pytest -n $(JOBS) -m "not slow" $(ARGS)
+
+.PHONY: test-all
+test-all: $(DEV) ## the tests with the slow ones: the torture's short form
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
 
 .PHONY: browser
@@ -60,7 +64,7 @@ torture: $(DEV) ## kill servers under load for two minutes: nobody may miss or r
 # ---------------------------------------------------------------- check
 
 .PHONY: check
-check: format-check lint types rooms docs drawings schema-check lock-check test ## all that CI runs, in this order
+check: format-check lint types rooms docs drawings schema-check lock-check test-all ## all that CI runs, in this order
 
 .PHONY: format
 format: $(DEV) ## lay out the code and mend what can be mended

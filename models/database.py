@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -20,6 +21,7 @@ _SQLITE_PRAGMAS = {"busy_timeout": "5000", "synchronous": "NORMAL"}
 machine itself loses power, and never harms the file."""
 
 _TRIES = 10
+_SQLITE_HEAD = b"SQLite format 3\x00"
 _MIGRATION_LOCK = 0x7265736F6C7665
 """A number that nobody else will lock."""
 
@@ -50,7 +52,9 @@ async def opened(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 1
 
 async def migrate(url: str) -> None:
     """Brings the tables to what this version wants; nothing when they are. Safe when several processes start at once:
-    one does it, the others wait. The block of `opened` must be over."""
+    one does it, the others wait. Raises OperationalError for a file that is no SQLite database. The block of `opened`
+    must be over."""
+    _refuse_other_files(url)
     async with _alone(url):
         for tries_left in reversed(range(_TRIES)):
             try:
@@ -64,6 +68,17 @@ async def migrate(url: str) -> None:
                 return
             finally:
                 await Tortoise.close_connections()
+
+
+def _refuse_other_files(url: str) -> None:
+    """Tortoise would keep its lock after such a file could not be opened, and wait for itself for ever."""
+    path = Path(url.partition("://")[2].partition("?")[0])
+    if not is_embedded(url) or not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(len(_SQLITE_HEAD))
+    if head and head != _SQLITE_HEAD:
+        raise OperationalError(f"{path.name} is no SQLite database")
 
 
 @asynccontextmanager

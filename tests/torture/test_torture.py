@@ -9,6 +9,9 @@ import pytest
 from tests.torture.cluster import on_postgres, on_sqlite
 from tests.torture.torture import torture
 
+# Whoever is killed while it pays a refund leaves it to others when its lease is over, after a minute.
+pytestmark = pytest.mark.slow
+
 POSTGRES = os.environ.get("RESOLUTION_TEST_POSTGRES_URL")
 
 

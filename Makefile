@@ -18,6 +18,17 @@ LOCK    := $(VENV)/made-lock
 # An environment that was moved, or whose Python is gone, is made again.
 $(shell { test "$$(cat $(BASE) 2>/dev/null)" = "$(CURDIR)" && test -x $(BIN)/python; } || rm -f $(VENV)/made*)
 
+# The web app: built once, and again when its sources or the schema changed.
+WEB_PACKAGES := web/node_modules/.made
+WEB_BUILT    := web/node_modules/.built
+$(shell test -f web/dist/index.html || rm -f $(WEB_BUILT))
+WEB_SOURCES   = $(shell find web/src web/public web/scripts -type f 2>/dev/null) web/index.html web/graphiql.html web/vite.config.ts schema.graphql
+HAS_NODE     := { command -v node && command -v npm \
+                && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
+                && test "$$(npm --version | cut -d. -f1)" -ge 11; } >/dev/null 2>&1
+NO_NODE      := The web app takes Node 20.19 or newer and npm 11 or newer (npm install --global npm@11)
+CHROMIUM     ?= /usr/bin/chromium
+
 PORT ?= 8000
 JOBS ?= 2
 ARGS ?=
@@ -32,7 +43,7 @@ help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(RUN) ## set up, migrate, seed the demo and serve on PORT (8000)
+run: $(RUN) web-if-possible ## set up, migrate, seed the demo and serve on PORT (8000)
 	@$(BIN)/resolution-center migrate
 	@$(BIN)/resolution-center seed
 	@exec $(BIN)/resolution-center serve --port $(PORT)
@@ -53,6 +64,26 @@ browser: ## set up what the tests in a browser need (Chromium by apt, npm's pack
 	  || npm --prefix tests/browser ci --silent \
 	  || echo 'npm can not install what drives the browser: tests in a browser are skipped.'
 
+.PHONY: web
+web: $(WEB_BUILT) ## build the web app, if its sources changed (Node 20.19, npm 11)
+	@:
+
+.PHONY: web-if-possible
+web-if-possible:
+	@if $(HAS_NODE); then $(MAKE) --no-print-directory web || echo 'The web app could not be built; everything else works without it.'; \
+	else echo '$(NO_NODE); it is left out, everything else works without it.'; fi
+
+.PHONY: web-check
+web-check: ## types, lint, stale operations and snippets, unit tests and size of the web app
+	@if $(HAS_NODE); then $(MAKE) --no-print-directory web && npm --prefix web run --silent check && npm --prefix web run --silent size; \
+	else echo '$(NO_NODE): its checks are skipped.'; fi
+
+.PHONY: web-test
+web-test: $(RUN) ## the web app in a real browser; ARGS='-g refund' narrows them
+	@if ! $(HAS_NODE); then echo '$(NO_NODE): its tests are skipped.'; \
+	elif ! test -x $(CHROMIUM); then echo 'There is no $(CHROMIUM) (`make browser` installs it): the tests in a browser are skipped.'; \
+	else $(MAKE) --no-print-directory web && cd web && CHROMIUM=$(CHROMIUM) npx playwright test $(ARGS); fi
+
 .PHONY: bench
 bench: $(DEV) ## start a server with 10,000 orders and measure it
 	$(BIN)/python -m bench $(ARGS)
@@ -64,7 +95,7 @@ torture: $(DEV) ## kill servers under load for two minutes: nobody may miss or r
 # ---------------------------------------------------------------- check
 
 .PHONY: check
-check: format-check lint types rooms docs drawings schema-check lock-check test-all ## all that CI runs, in this order
+check: format-check lint types rooms docs drawings schema-check lock-check test-all web-check web-test ## all that CI runs, in this order
 
 .PHONY: format
 format: $(DEV) ## lay out the code and mend what can be mended
@@ -126,8 +157,22 @@ lock-check: $(DEV) ## do the locked files say what pyproject.toml says?
 
 .PHONY: clean
 clean: ## remove the environment and every cache; data stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis web/dist web/node_modules
 	find . -name __pycache__ -type d -not -path './web/*' -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- the web app
+
+$(WEB_PACKAGES): web/package.json web/package-lock.json
+	@$(HAS_NODE) || { echo '$(NO_NODE).'; exit 1; } >&2
+	@echo 'Installing what the web app is built with (once, about half a minute) ...'
+	@npm --prefix web ci --silent
+	@touch $@
+
+$(WEB_BUILT): $(WEB_SOURCES) $(WEB_PACKAGES)
+	@$(HAS_NODE) || { echo '$(NO_NODE).'; exit 1; } >&2
+	@echo 'Building the web app ...'
+	@cd web && npm run --silent codegen && npm run --silent build
+	@touch $@
 
 # ---------------------------------------------------------------- environment
 # Each stamp is younger than what it was made from, so a second call does nothing.

@@ -10,8 +10,6 @@ from uuid import UUID
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
@@ -19,12 +17,12 @@ from uuid_utils.compat import uuid7
 from api.auth import JwksVerifier, SharedSecretVerifier, Verifier
 from api.callers import Callers
 from api.context import Product
-from api.graphiql import graphiql_page
 from api.health import Health
 from api.metrics import Metrics
 from api.policy_file import read_policy
 from api.settings import Settings, local_secret
 from api.view import View
+from api.web import web_routes
 from models import database, reads
 from models.clock import DatabaseClock
 from models.cursors import EventCursors
@@ -170,9 +168,7 @@ def _routes(settings: Settings, parts: Parts) -> list[BaseRoute]:
         Route("/health/ready", parts.health.ready),
         Route("/metrics", parts.health.metrics(parts.metrics)),
     ]
-    if settings.graphiql:
-        routes += [Route("/graphiql", _graphiql), Route("/", _to_graphiql)]
-    return routes
+    return [*routes, *web_routes(settings, shared_secret(settings), parts.clock)]
 
 
 def _middleware(settings: Settings) -> list[Middleware]:
@@ -184,11 +180,3 @@ def _middleware(settings: Settings) -> list[Middleware]:
             allow_headers=["authorization", "content-type"],
         )
     ]
-
-
-async def _graphiql(_: Request) -> Response:
-    return HTMLResponse(graphiql_page())
-
-
-async def _to_graphiql(_: Request) -> Response:
-    return RedirectResponse("/graphiql")

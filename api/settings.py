@@ -119,6 +119,16 @@ def _jwks(url: str) -> str:
     return url.strip()
 
 
+def _authority(url: str) -> str:
+    parts = _address(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("must be a full URL that begins with https:// (or http:// in development)")
+    # It stands in the pages' Content-Security-Policy, where these signs would end it.
+    if parts.query or parts.fragment or re.search(r"[\s;,'\"]", url.strip()):
+        raise ValueError("must be a URL without a query, spaces, quotes, commas and semicolons")
+    return url.strip().rstrip("/")
+
+
 def _origin(text: str) -> str:
     if "*" in text:
         raise ValueError("must name each origin; a star is not taken")
@@ -179,11 +189,18 @@ class Settings(BaseSettings):
     jwt_leeway_seconds: float = Field(default=5.0, ge=0, le=300, allow_inf_nan=False)
     """How far the clocks of the issuer and of this server may lie apart."""
 
+    oidc_authority: str | None = None
+    """The identity provider at which people sign in to the web app; its discovery document lies below it."""
+    oidc_client_id: str | None = Field(default=None, max_length=1000)
+    """What the provider calls the web app. A public client: authorization code with PKCE, no secret."""
+
     allowed_origins: _Listed = ()
     """The web origins besides our own that browsers may call from."""
     forwarded_allow_ips: _Listed = ()
     """The proxies whose X-Forwarded-… headers are believed. None by default."""
     policy_file: Path | None = None
+    web_folder: Path | None = None
+    """Where the built web app lies. None: in web/dist beside the code, if it was built."""
     graphiql: bool = Field(default_factory=lambda known: known.get("environment") == "development")
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)] = "info"
@@ -219,6 +236,11 @@ class Settings(BaseSettings):
     def _read_jwks(cls, url: str | None) -> str | None:
         return None if url is None else _jwks(url)
 
+    @field_validator("oidc_authority")
+    @classmethod
+    def _read_authority(cls, url: str | None) -> str | None:
+        return None if url is None else _authority(url)
+
     @field_validator("jwt_secret")
     @classmethod
     def _read_secret(cls, secret: SecretStr | None) -> SecretStr | None:
@@ -247,7 +269,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        problems = _key_problems(self)
+        problems = [*_key_problems(self), *_sign_in_problems(self)]
         if problems:
             raise _Clash(*problems)
         return self
@@ -275,6 +297,20 @@ def _key_problems(settings: Settings) -> list[str]:
     ]
     if production and not settings.jwks_url.lower().startswith("https://"):
         problems.append(f"{PREFIX}JWKS_URL must begin with https:// in production: else its keys can be forged.")
+    return problems
+
+
+def _sign_in_problems(settings: Settings) -> list[str]:
+    authority, client_id = settings.oidc_authority, settings.oidc_client_id
+    if authority is None and client_id is None:
+        return []
+    if authority is None or client_id is None:
+        return [f"{PREFIX}OIDC_AUTHORITY and {PREFIX}OIDC_CLIENT_ID belong together: set both or none."]
+    problems = []
+    if settings.jwks_url is None:
+        problems.append(f"{PREFIX}OIDC_AUTHORITY needs {PREFIX}JWKS_URL: else the provider's tokens can't be checked.")
+    if settings.environment == "production" and not authority.lower().startswith("https://"):
+        problems.append(f"{PREFIX}OIDC_AUTHORITY must begin with https:// in production: else tokens can be stolen.")
     return problems
 
 

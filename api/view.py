@@ -74,13 +74,6 @@ class View(GraphQL[Context | Session, None]):
             response = Response(self.encode_json(body), refused.status_code, media_type="application/json")
         await response(scope, receive, send)
 
-    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
-        """As Strawberry's, which takes any value for an operationName."""
-        found = await super().parse_http_body(request)
-        if isinstance(found, GraphQLRequestData) and not isinstance(found.operation_name, str | None):
-            raise HTTPException(400, "The GraphQL operation's `operationName` must be a string or null, if provided.")
-        return found
-
     async def execute_single(
         self,
         request: Request,  # noqa: ARG002 - Strawberry's signature

@@ -1,11 +1,13 @@
 """The one way to write: lock, load, judge, save, append to the log, commit, ring."""
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError, OperationalError
 from tortoise.expressions import F
@@ -29,6 +31,8 @@ from rules.vocabulary import RefusalCode, Role
 
 Clock = Callable[[], datetime]
 _TRIES = 4
+
+log = structlog.get_logger(__name__)
 
 KEY_REUSED = Refusal(
     RefusalCode.IDEMPOTENCY_KEY_REUSED,
@@ -102,7 +106,11 @@ class Journal:
         task = asyncio.create_task(self._transact(work))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_tell_what_broke)
+            raise
 
     async def _transact(self, work: Callable[[BaseDBAsyncClient], Awaitable["_Outcome"]]) -> Done:
         """The work in a transaction, again when another process got in the way: what collided then is there now, and
@@ -219,6 +227,15 @@ class _Outcome:
     done: Done | None
     refusals: tuple[Refusal, ...] = ()
     wrote: bool = False
+
+
+def _tell_what_broke(task: asyncio.Task[Done]) -> None:
+    """Logs what broke when the caller is gone: asyncio would log a refusal too, and the words of what broke, which may
+    be somebody's."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, Refused):
+        stack = "".join(traceback.format_tb(error.__traceback__))
+        log.error("broke with nobody waiting", error=type(error).__name__, stack=stack)
 
 
 def _actor(by: Viewer | None, case: Case) -> Actor:

@@ -33,7 +33,7 @@ async def claim_refunds(worker: UUID, now: datetime, lease: timedelta, limit: in
     of workers that see it due, one changes the row."""
     rows = (
         await RefundRow.filter(status=RefundStatus.PENDING, next_attempt_at__lte=now)
-        .order_by("next_attempt_at", "id")
+        .order_by("next_attempt_at")
         .limit(limit)
         .values("id", "order_id", "order__reference", "amount_minor", "currency", "attempts")
     )

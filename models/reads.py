@@ -223,9 +223,14 @@ async def by_ids(kind: type[R], ids: Iterable[UUID]) -> dict[UUID, R]:
 
 
 async def events_by_place(places: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID, int], EventRow]:
-    """The events at these places, each an order and a sequence."""
-    wanted = Q(*[Q(order_id=order_id, sequence=sequence) for order_id, sequence in set(places)], join_type=Q.OR)
-    return {(row.order_id, row.sequence): row for row in await EventRow.filter(wanted)}
+    """The events at these places, each an order and a sequence; a statement for every hundred places."""
+    wanted = [Q(order_id=order_id, sequence=sequence) for order_id, sequence in set(places)]
+    found: dict[tuple[UUID, int], EventRow] = {}
+    # Neither the ORM nor SQLite takes a condition of a thousand alternatives.
+    for start in range(0, len(wanted), 100):
+        rows = await EventRow.filter(Q(*wanted[start : start + 100], join_type=Q.OR))
+        found |= {(row.order_id, row.sequence): row for row in rows}
+    return found
 
 
 @dataclass(frozen=True, slots=True)

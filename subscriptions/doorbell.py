@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import uuid4
 
 import structlog
@@ -62,9 +62,12 @@ class Doorbell:
         pause = FIRST_PAUSE
         while True:
             try:
-                async with _connected(self._url) as broadcast:
-                    await self._serve(broadcast)
+                async with _subscribed(self._url) as (broadcast, subscriber):
+                    await self._serve(broadcast, subscriber)
             except Exception as error:  # noqa: BLE001 - whatever a backend raises, the mend is the same
+                if self._task is None or self._task.cancelling():
+                    # broadcaster makes a KeyError of being stopped while it subscribes.
+                    return
                 if self.works or not self.rebuilds:
                     log.warning("doorbell silent", error=type(error).__name__)
                 pause = FIRST_PAUSE if self.works else min(pause * 2, LONGEST_PAUSE)
@@ -72,22 +75,19 @@ class Doorbell:
             self.rebuilds += 1
             await asyncio.sleep(pause)
 
-    async def _serve(self, broadcast: Broadcast) -> None:
+    async def _serve(self, broadcast: Broadcast, subscriber: Subscriber) -> None:
         """Listens, rings and probes until one of the three fails."""
-        async with broadcast.subscribe(CHANNEL) as subscriber:
-            jobs = [
-                asyncio.create_task(self._listen(subscriber)),
-                asyncio.create_task(self._publish(broadcast)),
-                asyncio.create_task(self._keep_probing(broadcast)),
-            ]
-            try:
-                done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
-                for job in done:
-                    job.result()
-            finally:
-                for job in jobs:
-                    job.cancel()
-                await asyncio.gather(*jobs, return_exceptions=True)
+        jobs = [
+            asyncio.create_task(self._listen(subscriber)),
+            asyncio.create_task(self._publish(broadcast)),
+            asyncio.create_task(self._keep_probing(broadcast)),
+        ]
+        try:
+            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            for job in done:
+                job.result()
+        finally:
+            await _ended(*jobs)
 
     async def _listen(self, subscriber: Subscriber) -> None:
         while True:
@@ -121,7 +121,7 @@ class Doorbell:
 async def check(url: str) -> None:
     """Sends a probe once round. Raises DoorbellSilent with what is wrong, in plain words."""
     try:
-        async with _connected(url) as broadcast, broadcast.subscribe(CHANNEL) as subscriber:
+        async with _subscribed(url) as (broadcast, subscriber):
             probe = f"probe:{uuid4()}"
             async with asyncio.timeout(PATIENCE):
                 await broadcast.publish(CHANNEL, probe)
@@ -134,14 +134,33 @@ async def check(url: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[Broadcast]:
-    broadcast = Broadcast(url)
-    async with asyncio.timeout(PATIENCE):
-        await broadcast.connect()
-    try:
-        yield broadcast
-    finally:
-        # A backend that is gone may raise, or hang, on the way out too.
-        with contextlib.suppress(Exception, asyncio.CancelledError):
-            async with asyncio.timeout(PATIENCE):
-                await broadcast.disconnect()
+async def _subscribed(url: str) -> AsyncIterator[tuple[Broadcast, Subscriber]]:
+    broadcast, subscription = Broadcast(url), contextlib.AsyncExitStack()
+    async with contextlib.AsyncExitStack() as leaving:
+        # Not by `broadcast.disconnect`: it leaves the backend open when a listener has failed.
+        leaving.push_async_callback(_patiently, broadcast._backend.disconnect)
+        leaving.push_async_callback(_end_listeners, broadcast)
+        leaving.push_async_callback(_patiently, subscription.aclose)
+        async with asyncio.timeout(PATIENCE):
+            await broadcast.connect()
+            subscriber = await subscription.enter_async_context(broadcast.subscribe(CHANNEL))
+        yield broadcast, subscriber
+
+
+async def _patiently(leave: Callable[[], Awaitable[object]]) -> None:
+    """A backend that is gone may raise, or hang, on the way out too. Whoever stops the doorbell meanwhile is heard."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(PATIENCE):
+            await leave()
+
+
+async def _end_listeners(broadcast: Broadcast) -> None:
+    found = (getattr(broadcast, "_listener_task", None), getattr(broadcast._backend, "_listener", None))
+    await _ended(*(task for task in found if isinstance(task, asyncio.Task)))
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    """Ends the tasks, whatever they came to."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

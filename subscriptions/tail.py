@@ -12,7 +12,9 @@ import structlog
 from models import reads
 from models.event import EventRow
 
-BATCH = 500
+BATCH = 100
+"""Events that the tail reads at a time: fewer than an inbox holds, so that a burst throws nobody back to the log who
+keeps up."""
 INBOX = 256
 """Events that wait for one reader in memory; a reader that is further behind reads them from the log instead."""
 

@@ -61,15 +61,16 @@ def mutation(name: str, returning: str | None = None) -> str:
     return f"mutation($input: {MUTATIONS[name].name}!) {{ {name}(input: $input) {{ {selection} }} }}"
 
 
-def root(name: str, *, kind: str = "query", on: str | None = None, **arguments: str) -> str:
-    """The document of a root field with everything in it. `arguments` are literals; one that is required and not given
-    names nothing. `on` says of what type a node is."""
-    field = (SUBSCRIPTIONS if kind == "subscription" else QUERIES)[name]
+def root(name: str, *, kind: str = "query", on: str | None = None, depth: int = 5, **arguments: str) -> str:
+    """The document of a root field with everything in it. `kind` may declare variables; `arguments` are literals or
+    variables, and one that is required and not given names nothing. `on` says of what type a node is."""
+    field = (SUBSCRIPTIONS if kind.startswith("subscription") else QUERIES)[name]
     required = {argument for argument, a in field.args.items() if is_required_argument(a)}
     given = {argument: '["nothing"]' if argument == "ids" else '"nothing"' for argument in required} | arguments
     call = f"({', '.join(f'{argument}: {literal}' for argument, literal in given.items())})" if given else ""
-    selected = f"... on {on} {{ {everything(on)} }}" if on else everything(get_named_type(field.type).name)
-    return f"{kind} {{ {name}{call} {selected and f'{{ {selected} }}'} }}"
+    selected = everything(on or get_named_type(field.type).name, depth)
+    inner = f"... on {on} {{ {selected} }}" if on else selected
+    return f"{kind} {{ {name}{call} {inner and f'{{ {inner} }}'} }}"
 
 
 def everything(type_name: str, depth: int = 5, above: frozenset[str] = frozenset()) -> str:

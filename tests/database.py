@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from tortoise.expressions import F
 from uuid_utils.compat import uuid7
 
 from models import EventRow, LedgerEntryRow, LogRow, OrderRow, UserRow
@@ -14,6 +15,7 @@ from models.constraints import ROWS
 from models.database import connection, in_transaction, migrate, opened
 from models.journal import Done, IdempotencyKey, Journal, PlaceOrder
 from models.loading import replayed, whole_case
+from models.saving import END_OF_TIME
 from rules import commands as c
 from rules.case import Case
 from rules.deadlines import next_instant
@@ -143,6 +145,33 @@ async def a_refund_on_its_way(journal: Journal, reference: str = "B-1001", amoun
     return order_id
 
 
+async def a_burst(order_id: UUID, number: int, message: str | None = None) -> None:
+    """So many more events of an order in one transaction, which change nothing but its version."""
+    async with in_transaction() as db:
+        await OrderRow.filter(id=order_id).using_db(db).update(version=F("version") + number)
+        await LogRow.filter(id=1).using_db(db).update(position=F("position") + number)
+        head = (await LogRow.get(id=1, using_db=db)).position
+        order = await OrderRow.get(id=order_id, using_db=db)
+        rows = [
+            EventRow(
+                position=head - number + place,
+                order_id=order_id,
+                sequence=order.version - number + place,
+                kind=OrderEventKind.DEADLINE_NEAR,
+                occurred_at=order.created_at,
+                actor_role=Role.SYSTEM,
+                order_status=order.status,
+                message=message,
+                changes=[],
+                client_id=order.client_id,
+                freelancer_id=order.freelancer_id,
+                placed_by_id=order.placed_by_id,
+            )
+            for place in range(1, number + 1)
+        ]
+        await EventRow.bulk_create(rows, using_db=db)
+
+
 Outcome = Done | tuple[RefusalCode, ...]
 
 
@@ -188,7 +217,7 @@ async def balances(order_id: UUID) -> dict[str, int]:
 
 async def assert_sound(policy: Policy = DEFAULT) -> None:
     """What must hold of every database at every moment: the log has no gap and tells every row, the ledger of each
-    order sums to zero, and the sweep looks for each order at the instant of its next deadline."""
+    order sums to zero, and what lists and the sweep look for says what the case says."""
     positions = [row.position for row in await EventRow.all().order_by("position")]
     assert positions == list(range(1, len(positions) + 1))
     assert (await LogRow.get(id=1)).position == len(positions)
@@ -198,6 +227,9 @@ async def assert_sound(policy: Policy = DEFAULT) -> None:
         assert order.version == await EventRow.filter(order_id=order.id).count()
         assert sum((await balances(order.id)).values()) == 0
         assert order.next_deadline_at == next_instant(rows, policy)
+        asking = {request.requested_by_role for request in rows.pending()}
+        assert (order.awaits_client, order.awaits_freelancer) == (Role.FREELANCER in asking, Role.CLIENT in asking)
+        assert order.due_sort == (rows.order.delivery_due_at or END_OF_TIME)
 
 
 def sorted_case(case: Case) -> Case:

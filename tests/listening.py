@@ -1,9 +1,10 @@
-"""What leaves the product by the side: its log, what its broadcast carries, and who got which bytes over HTTP."""
+"""What leaves the product: its log, what its broadcast carries, who got which bytes; and whether a secret is in it."""
 
 import contextlib
 import io
 import logging
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
 
 import httpx
 import jwt
@@ -68,3 +69,18 @@ def note_answers(http: httpx.AsyncClient) -> dict[str | None, list[bytes]]:
 
     http.event_hooks["response"].append(note)
     return answers
+
+
+def assert_silent(heard: str, what: str, secrets: Iterable[str]) -> None:
+    """No secret is in it: not as it is, not in small letters, not within Base64."""
+    for secret in secrets:
+        for form in forms(secret):
+            place = heard.find(form)
+            assert place < 0, f"{what} holds {secret}: …{heard[max(0, place - 300) : place + 300]}…"
+
+
+def forms(secret: str) -> list[str]:
+    """A secret in each form in which it might pass unseen. In Base64 it depends on where it begins; the first and the
+    last signs there depend on what stands around it."""
+    encoded = [b64encode(b"\0" * shift + secret.encode()).decode() for shift in range(3)]
+    return [secret, secret.lower(), *(text[4 if shift else 0 : -4] for shift, text in enumerate(encoded))]

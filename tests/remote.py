@@ -15,7 +15,7 @@ from tests.chance import a_move
 from tests.database import MARKETPLACE, Outcome, TestJournal, outcome
 from tests.gateways import RecordingGateway, note
 from workers.deadlines import sweep
-from workers.refunds import RefundWorker
+from workers.refunds import Payout, RefundWorker
 
 DONE = "done"
 
@@ -62,6 +62,17 @@ async def pay_all(journal: TestJournal, at: float, record: Path) -> int:
     await _until(at)
     worker = RefundWorker(journal, RecordingGateway(journal, record))
     return await worker.pay_due()
+
+
+async def pay_and_hang(journal: TestJournal, record: Path) -> None:
+    """Pays what is due, and then never comes back from the gateway."""
+
+    class HangingGateway(RecordingGateway):
+        async def refund(self, payout: Payout) -> None:
+            await super().refund(payout)
+            await asyncio.Event().wait()
+
+    await RefundWorker(journal, HangingGateway(journal, record)).pay_due()
 
 
 async def burst(journal: TestJournal, order_ids: list[UUID], seed: int, record: Path) -> None:

@@ -21,6 +21,8 @@ from api.app import create_app
 from api.auth import mint
 from api.commands.serving import LARGEST_FRAME
 from api.settings import read_settings
+from models import RefundRow
+from rules.vocabulary import RefundStatus
 from tests.database import HandClock, migrated_file
 from workers.refunds import RefundGateway
 
@@ -48,10 +50,16 @@ class Service:
 
     async def post(self, subject: str | None, query: str, **variables: Any) -> dict[str, Any]:
         """What the server answers, errors and all."""
-        headers = {"authorization": f"Bearer {self.token(subject)}"} if subject else {}
-        answer = await self.http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
-        found: dict[str, Any] = answer.json()
+        found: dict[str, Any] = (await self.answer(subject, query, **variables)).json()
         return found
+
+    async def answer(self, subject: str | None, query: str, **variables: Any) -> httpx.Response:
+        """The same with its head. The body is such JSON as a browser writes: ASCII, so that it can say anything."""
+        headers = {"content-type": "application/json"}
+        if subject:
+            headers["authorization"] = f"Bearer {self.token(subject)}"
+        body = json.dumps({"query": query, "variables": variables})
+        return await self.http.post("/graphql", content=body, headers=headers)
 
     async def ask(self, subject: str | None, query: str, **variables: Any) -> Any:
         """The data; the test fails when there are errors."""
@@ -109,21 +117,31 @@ class Service:
         request = await self.do("farid", "offerPartialRefund", orderId=order_id, amount=money, **given)
         return str(request["id"])
 
+    async def all_paid(self) -> None:
+        """Waits until no refund is under way any more."""
+        async with asyncio.timeout(PATIENCE):
+            while await RefundRow.filter(status=RefundStatus.PENDING).exists():  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.01)
+
     @contextlib.asynccontextmanager
-    async def socket(self, subject: str | None, *, token: str | None = None) -> AsyncIterator["Socket"]:
+    async def socket(
+        self, subject: str | None, *, token: str | None = None, compressed: bool = True
+    ) -> AsyncIterator["Socket"]:
         """A socket of graphql-transport-ws that has said who it is."""
         given = token or (self.token(subject) if subject else None)
-        async with self.silent_socket() as socket:
+        async with self.silent_socket(compressed=compressed) as socket:
             await socket.send({"type": "connection_init", "payload": {"authorization": given} if given else {}})
             ack = await socket.receive()
             assert ack["type"] == "connection_ack", ack
             yield socket
 
     @contextlib.asynccontextmanager
-    async def silent_socket(self, query: str = "") -> AsyncIterator["Socket"]:
+    async def silent_socket(self, query: str = "", *, compressed: bool = True) -> AsyncIterator["Socket"]:
         """A socket of graphql-transport-ws that has said nothing yet."""
         url = f"{self.url.replace('http', 'ws', 1)}/graphql{query}"
-        async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as connection:
+        compression = "deflate" if compressed else None
+        subprotocols = [Subprotocol("graphql-transport-ws")]
+        async with connect(url, subprotocols=subprotocols, compression=compression) as connection:
             yield Socket(connection)
 
 

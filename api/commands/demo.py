@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from api.commands.people import ADA, BELA, FARID, GITA, SOL, Person
+from api.demo_people import ADA, BELA, FARID, GITA, SOL, Person
 from rules import commands as c
 from rules.case import Case
 from rules.money import AskedAmount

@@ -8,7 +8,7 @@ import click
 
 from api.commands import starting, synthetic
 from api.commands.demo import STORIES, Step, Story
-from api.commands.people import BAZAAR, DEMO_PEOPLE, Person
+from api.demo_people import BAZAAR, DEMO_PEOPLE, Person
 from api.settings import Settings
 from models import IdempotencyRow, OrderRow
 from models.database import connection

@@ -1,6 +1,7 @@
 """The command serve: the server, and what it prints before it starts."""
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -15,9 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import mint
 from api.commands import starting
-from api.commands.people import DEMO_PEOPLE
 from api.commands.starting import Problem
+from api.demo_people import DEMO_PEOPLE
 from api.settings import LOCAL_SECRET_FILE, Settings, SettingsProblem, unknown_settings
+from api.web import is_built
 from models.database import is_embedded
 from rules.policy import PolicyProblem
 
@@ -26,6 +28,7 @@ LARGEST_FRAME = 256 * 1024
 UNREAD_MS = 20_000
 """How long what we sent may stay unread by a client that is gone, until its connection is dropped."""
 DEMO_TOKENS_LIVE = timedelta(hours=24)
+NO_WEB_APP = "  Web app   not built: that takes Node 20.19 or newer with npm, and `make web`"
 
 
 def serve(given: Settings, host: str, port: int) -> None:
@@ -120,6 +123,11 @@ class _Startup:
             return
 
         async def without_traceback(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                # What is there now stays: the collector need not look through it again and again. Measured: 9 % less
+                # CPU for a page of orders. Higher thresholds gave no more, and took 16 MiB.
+                gc.collect()
+                gc.freeze()
             await send({key: value for key, value in message.items() if key != "message"})
 
         try:
@@ -190,6 +198,7 @@ def _make_local_secret(given: Settings) -> bool:
 
 def _print_where_to_go(given: Settings, address: str, *, made_secret: bool) -> None:
     lines = [f"Resolution Center {starting.product_version()}, {given.environment}", ""]
+    lines.append(f"  Web app   http://{address}/" if is_built(given) else NO_WEB_APP)
     if given.graphiql:
         lines.append(f"  GraphiQL  http://{address}/graphiql")
     lines += [

@@ -1,7 +1,7 @@
 """Pages of lists, and what is wrong with the arguments of one."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 from uuid import UUID
 
@@ -43,7 +43,11 @@ async def event_page(
     context: Context, queries: EventQueries, first: int | None, after: str | None, last: int | None, before: str | None
 ) -> Slice[EventRow]:
     """One page of all events that the viewer may see, the oldest first. Their cursors are those of the streams."""
+    # The parts are read one after the other. What is committed meanwhile must not show in a later part alone: whoever
+    # went on after it would never see what an earlier part got before it.
+    head = await context.loaders.log_position.load(0) or 0
     span, arguments = await _event_span(context, first, after, last, before)
+    span = span if span.before is not None else replace(span, before=head + 1)
     rows = await reads.events_between(queries, span.after, span.before, span.limit, backward=span.backward)
 
     async def count() -> int:

@@ -8,8 +8,8 @@ from strawberry.extensions import SchemaExtension
 
 MOST = 1_000
 MOST_CHARACTERS = 256 * 1024
-"""Of all texts together. A parsed document takes up to about 500 bytes for each character, so that what is kept stays
-below some 130 MB whatever is sent; those of a usual client take less than one."""
+"""Of all texts together. A parsed document takes up to some 320 bytes for each character (measured: 71 for a usual
+query, 313 for nothing but directives), so that what is kept stays at about 80 MiB whatever is sent."""
 
 
 class KnownDocuments:
@@ -43,8 +43,9 @@ class KnownDocuments:
 
 
 class Remembering(SchemaExtension):
-    """Spares a known document the parser and the validation, a third to a half of what a small query takes. Unlike
-    Strawberry's ParserCache, it never parses within its hook, where a syntax error would be lost over WebSocket."""
+    """Spares a known document the parser and the validation. Measured: of the server's CPU, 62 % for one order, 39 %
+    for an offer, 22 % for a page of 20 orders. Unlike Strawberry's ParserCache, it never parses within its hook, where
+    a syntax error would be lost over WebSocket."""
 
     def __init__(self, known: KnownDocuments) -> None:
         self._known = known

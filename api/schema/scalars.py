@@ -15,8 +15,9 @@ from api.errors import Code, coded
 CurrencyCode = NewType("CurrencyCode", str)
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
-_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?")
+# ASCII: else the digits of all scripts are digits.
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?", re.ASCII)
 
 
 def write_instant(value: datetime) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
@@ -13,9 +12,9 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from jwt.algorithms import RSAAlgorithm
 
 from api.auth import (
     LONGEST_TOKEN,
@@ -28,6 +27,7 @@ from api.auth import (
     bearer_or_bare,
     mint,
 )
+from tests.provider import EC_KEY, ED_KEY, NEW_RSA_KEY, RSA_KEY, PrivateKey, Provider, a_provider, jwk
 
 SECRET = "a secret for tests that is long enough"
 ISSUER = "https://id.example"
@@ -308,101 +308,16 @@ def test_a_secret_that_is_none_makes_no_verifier(secret: str) -> None:
 
 # ---------------------------------------------------------------- the keys of a provider
 
-RSA_KEY = rsa.generate_private_key(65537, 2048)
-NEW_RSA_KEY = rsa.generate_private_key(65537, 2048)
-EC_KEY = ec.generate_private_key(ec.SECP256R1())
-ED_KEY = ed25519.Ed25519PrivateKey.generate()
-
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-
-
-def jwk(key: PrivateKey, kid: str | None, **members: object) -> dict[str, object]:
-    """The public half, as a provider publishes it."""
-    match key:
-        case rsa.RSAPrivateKey():
-            public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
-        case ec.EllipticCurvePrivateKey():
-            public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
-        case _:
-            public = OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    public.pop("key_ops", None)
-    return {**public, **({} if kid is None else {"kid": kid}), **members}
-
 
 def signed(key: PrivateKey, algorithm: str, kid: str | None, **changes: Any) -> str:
     headers = None if kid is None else {"kid": kid}
     return jwt.encode(payload(**changes), key, algorithm=algorithm, headers=headers)
 
 
-class Provider:
-    """An identity provider's key address: a real server that a test can turn, slow down, break and stop."""
-
-    def __init__(self) -> None:
-        self.keys: list[dict[str, object]] = [jwk(RSA_KEY, "one", use="sig", alg="RS256")]
-        self.status = 200
-        self.body: bytes | None = None
-        self.pause_between_bytes = 0.0
-        self.asked = 0
-        self.open = asyncio.Event()
-        self.open.set()
-        self.port = 0
-        self._server: asyncio.Server | None = None
-        self._answering: set[asyncio.Task[None]] = set()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/keys"
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        await self._server.wait_closed()
-        for answering in self._answering:
-            answering.cancel()
-        await asyncio.gather(*self._answering, return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._answering.add(asyncio.create_task(self._speak(reader, writer)))
-
-    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            try:
-                await reader.readuntil(b"\r\n\r\n")
-                await self._answer(writer)
-            finally:
-                writer.close()
-                await writer.wait_closed()
-
-    async def _answer(self, writer: asyncio.StreamWriter) -> None:
-        self.asked += 1
-        await self.open.wait()
-        body = json.dumps({"keys": self.keys}).encode() if self.body is None else self.body
-        head = (
-            f"HTTP/1.1 {self.status} X",
-            "location: /elsewhere",
-            f"content-length: {len(body)}",
-            "connection: close",
-        )
-        writer.write("\r\n".join((*head, "", "")).encode())
-        pieces = [body] if not self.pause_between_bytes else [bytes([byte]) for byte in body]
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(self.pause_between_bytes)
-
-
 @pytest.fixture
-async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    provider = Provider()
-    await provider.start()
-    yield provider
-    provider.open.set()
-    await provider.stop()
+async def provider() -> AsyncIterator[Provider]:
+    async with a_provider() as provider:
+        yield provider
 
 
 @pytest.fixture

@@ -355,6 +355,7 @@ async def _sound(folder: Path) -> None:
 def test_serve_prints_where_to_go_with_tokens_that_are_taken(demo: Path) -> None:
     with serving(demo) as (process, printed):
         address = _address(printed)
+        assert any(line.startswith("  Web app   ") for line in printed)
         assert f"  GraphiQL  http://{address}/graphiql" in printed
         assert f"  GraphQL   http://{address}/graphql and ws://{address}/graphql" in printed
         assert f"  Health    http://{address}/health/ready" in printed

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from models import reads
+from models.event import EventRow
 from tests.service import Service, a_service
 
 ORDERS = """query($filter: OrderFilter, $orderBy: OrderSort, $first: Int, $after: String, $last: Int) {
@@ -136,3 +138,171 @@ async def test_a_cursor_of_another_list_is_refused(tmp_path: Path) -> None:
         query = "query($after: String) { resolutionRequests(after: $after) { totalCount } }"
         for foreign in (cursor, "garbage", ""):
             assert await service.error("ada", query, after=foreign) == "CURSOR_INVALID"
+
+
+SORTED = """query($orderBy: OrderSort, $first: Int, $after: String, $last: Int, $before: String) {
+    orders(orderBy: $orderBy, first: $first, after: $after, last: $last, before: $before) {
+        edges { cursor node { reference } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
+
+
+async def _walked(service: Service, subject: str, order_by: dict[str, str], size: int, *, backward: bool) -> list[str]:
+    """All references, page by page, in the list's order."""
+    found: list[str] = []
+    cursor = None
+    while True:
+        window = {"last": size, "before": cursor} if backward else {"first": size, "after": cursor}
+        page = (await service.ask(subject, SORTED, orderBy=order_by, **window))["orders"]
+        edges, info = page["edges"], page["pageInfo"]
+        assert [info["startCursor"], info["endCursor"]] == [edges[0]["cursor"], edges[-1]["cursor"]]
+        # What lies on the side that the walk came from is known as soon as there is a cursor of it.
+        assert info["hasNextPage" if backward else "hasPreviousPage"] == (cursor is not None)
+        references = [edge["node"]["reference"] for edge in edges]
+        found = references + found if backward else found + references
+        if not info["hasPreviousPage" if backward else "hasNextPage"]:
+            return found
+        assert len(edges) == size
+        cursor = info["startCursor" if backward else "endCursor"]
+
+
+async def test_orders_of_one_age_price_and_due_date_are_each_met_once_from_both_ends(tmp_path: Path) -> None:
+    async with a_service(tmp_path) as service:
+        # Farid delivers three and has ordered three himself: two parts of one list, in turn.
+        for number, sides in enumerate(({}, {"clientSubject": "farid", "freelancerSubject": "gita"}) * 3):
+            await service.started(f"{number}", **sides)
+        for field in ("CREATED_AT", "DELIVERY_DUE_AT", "PRICE"):
+            for direction, expected in (("ASC", list("012345")), ("DESC", list("543210"))):
+                order_by = {"field": field, "direction": direction}
+                for subject, size in (("farid", 1), ("farid", 4), ("sol", 2), ("bazaar", 2)):
+                    for backward in (False, True):
+                        found = await _walked(service, subject, order_by, size, backward=backward)
+                        assert found == expected, (field, direction, subject, size, backward)
+
+
+async def test_a_list_is_empty_without_cursors_where_there_is_nothing(tmp_path: Path) -> None:
+    async with a_service(tmp_path) as service:
+        page = (await service.ask("bela", ORDERS, first=1))["orders"]
+    info = {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None}
+    assert page == {"totalCount": 0, "nodes": [], "pageInfo": info}
+
+
+async def test_a_title_is_found_in_any_case_and_its_signs_are_no_wildcards(tmp_path: Path) -> None:
+    titles = {
+        "1": "İstanbul",
+        "2": "GROSSE Fuge",
+        "3": "große fuge",
+        "4": "back\\slash",
+        "5": "50% off",
+        "6": "50 _off",
+    }
+    async with a_service(tmp_path) as service:
+        for reference, title in titles.items():
+            await service.place(f"R-{reference}", title=title)
+        for search, references in (
+            ("istanbul", ""),
+            ("i\u0307stanbul", "1"),
+            ("İSTAN", "1"),
+            ("groSSe", "32"),
+            ("GROẞE", "32"),
+            ("k\\s", "4"),
+            ("\\", "4"),
+            ("0%", "5"),
+            ("50%off", ""),
+            ("_o", "6"),
+            ("5__", ""),
+            ("'", ""),
+            ("r-5", "5"),
+            ("   ", "654321"),
+        ):
+            found = [name.removeprefix("R-") for name in await _found(service, "ada", filter={"search": search})]
+            assert found == list(references), search
+
+
+async def test_an_order_at_support_is_late_only_if_it_was_before(tmp_path: Path) -> None:
+    async with a_service(tmp_path) as service:
+        early, late = await service.started("EARLY", deliveryDays=2), await service.started("LATE", deliveryDays=1)
+        service.clock.later(timedelta(days=1))
+        for order_id in (early, late):
+            await service.do("ada", "contactSupport", orderId=order_id, message="We can't agree.")
+        service.clock.later(timedelta(days=3))
+        assert await _found(service, "ada", filter={"late": True}) == ["LATE"]
+        assert await _found(service, "ada", filter={"late": False}) == ["EARLY"]
+        shown = await service.ask("ada", "{ orders { nodes { reference isLate } } dashboard { lateOrders } }")
+    assert {node["reference"]: node["isLate"] for node in shown["orders"]["nodes"]} == {"EARLY": False, "LATE": True}
+    assert shown["dashboard"]["lateOrders"] == 1
+
+
+async def test_lists_inside_a_list_have_pages_of_their_own(tmp_path: Path) -> None:
+    query = """query($after: String, $before: String) { orders { nodes { reference
+        from: events(first: 2, after: $after) { ...page } to: events(last: 2, before: $before) { ...page }
+        between: events(first: 1, after: $after, before: $before) { ...page }
+        resolutionCenter { first: requests(first: 1) { ...asked } last: requests(last: 2) { ...asked } } } } }
+        fragment page on OrderEventConnection { totalCount nodes { sequence } edges { cursor node { cursor } }
+            pageInfo { hasNextPage hasPreviousPage } }
+        fragment asked on ResolutionRequestConnection { totalCount nodes { kind } pageInfo { hasNextPage hasPreviousPage
+            startCursor } }"""
+    async with a_service(tmp_path) as service:
+        ids = [await service.started("A"), await service.started("B")]
+        for order_id in ids:
+            await service.do("ada", "requestOrderUpdate", orderId=order_id, explanation="How is it?")
+            await service.offer(order_id)
+            await service.do("farid", "requestDeliveryExtension", orderId=order_id, days=2, explanation="Rain.")
+        events = (await service.ask("ada", "{ viewerEvents { nodes { cursor } } }"))["viewerEvents"]["nodes"]
+        # The log: A1 A2 B1 B2, then A3 A4 A5, then B3 B4 B5.
+        data = await service.ask("ada", query, after=events[3]["cursor"], before=events[8]["cursor"])
+        b, a = data["orders"]["nodes"]
+        assert [_sequences(order[part]) for order in (a, b) for part in ("from", "to", "between")] == [
+            ([3, 4], True, True),
+            ([4, 5], True, True),
+            ([3], True, True),
+            ([3, 4], True, True),
+            ([2, 3], True, True),
+            ([3], False, True),
+        ]
+        for order in (a, b):
+            assert order["from"]["totalCount"] == 5
+            assert all(edge["cursor"] == edge["node"]["cursor"] for edge in order["from"]["edges"])
+            first, last = order["resolutionCenter"]["first"], order["resolutionCenter"]["last"]
+            assert first["totalCount"] == 3
+            assert [node["kind"] for node in first["nodes"]] == ["ORDER_UPDATE"]
+            assert [node["kind"] for node in last["nodes"]] == ["PARTIAL_REFUND", "DELIVERY_EXTENSION"]
+            assert (first["pageInfo"]["hasNextPage"], last["pageInfo"]["hasPreviousPage"]) == (True, True)
+        # A cursor of A's requests is good there, and no cursor of B's.
+        cursor = a["resolutionCenter"]["first"]["pageInfo"]["startCursor"]
+        rest = "resolutionCenter { requests(after: $c) { nodes { kind } } }"
+        beyond = f"query($c: String) {{ orders {{ nodes {{ {rest} }} }} }}"
+        answer = await service.post("ada", beyond, c=cursor)
+        [error] = answer["errors"]
+        assert (error["path"][:3], error["extensions"]["code"]) == (["orders", "nodes", 0], "CURSOR_INVALID")
+        one = f"query($id: ID!, $c: String) {{ order(id: $id) {{ {rest} }} }}"
+        order = (await service.ask("ada", one, id=ids[0], c=cursor))["order"]
+        assert [node["kind"] for node in order["resolutionCenter"]["requests"]["nodes"]] == [
+            "PARTIAL_REFUND",
+            "DELIVERY_EXTENSION",
+        ]
+
+
+def _sequences(page: Any) -> tuple[list[int], bool, bool]:
+    info = page["pageInfo"]
+    return [node["sequence"] for node in page["nodes"]], info["hasNextPage"], info["hasPreviousPage"]
+
+
+async def test_who_polls_events_misses_none_that_came_while_a_page_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = "query($after: String) { viewerEvents(after: $after) { edges { cursor node { order { reference } } } } }"
+    async with a_service(tmp_path) as service:
+        # Farid's events are two parts of the log, read one after the other: what he ordered, and what he delivers.
+        async def read_slowly(queries: reads.EventQueries, *given: Any, **named: Any) -> list[EventRow]:
+            rows = await read(queries[:1], *given, **named)
+            await service.place("ORDERED", clientSubject="farid", freelancerSubject="gita")
+            await service.place("DELIVERS")
+            return rows + await read(queries[1:], *given, **named)
+
+        read = reads.events_between
+        cursor = (await service.ask("farid", "{ eventCursor }"))["eventCursor"]
+        with monkeypatch.context() as patch:
+            patch.setattr(reads, "events_between", read_slowly)
+            edges = (await service.ask("farid", query, after=cursor))["viewerEvents"]["edges"]
+        cursor = edges[-1]["cursor"] if edges else cursor
+        edges += (await service.ask("farid", query, after=cursor))["viewerEvents"]["edges"]
+    assert [edge["node"]["order"]["reference"] for edge in edges] == ["ORDERED", "DELIVERS"]

@@ -48,9 +48,12 @@ def test_nothing_set_gives_a_development_server_on_an_embedded_database() -> Non
         "jwt_issuer": None,
         "jwt_audience": None,
         "jwt_leeway_seconds": 5.0,
+        "oidc_authority": None,
+        "oidc_client_id": None,
         "allowed_origins": (),
         "forwarded_allow_ips": (),
         "policy_file": None,
+        "web_folder": None,
         "graphiql": True,
         "log_level": "info",
         "log_format": "readable",
@@ -72,6 +75,9 @@ def test_every_setting_is_read_from_its_variable() -> None:
             "RESOLUTION_ALLOWED_ORIGINS": "https://shop.example, http://localhost:5173",
             "RESOLUTION_FORWARDED_ALLOW_IPS": "10.0.0.0/8,127.0.0.1",
             "RESOLUTION_POLICY_FILE": "policy.toml",
+            "RESOLUTION_OIDC_AUTHORITY": "https://id.example/realms/shop/",
+            "RESOLUTION_OIDC_CLIENT_ID": "resolution-web",
+            "RESOLUTION_WEB_FOLDER": "/srv/web",
             "RESOLUTION_GRAPHIQL": "true",
             "RESOLUTION_LOG_LEVEL": "WARNING",
             "RESOLUTION_LOG_FORMAT": "readable",
@@ -92,9 +98,12 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "jwt_issuer": "https://id.example",
         "jwt_audience": "resolution",
         "jwt_leeway_seconds": 0.0,
+        "oidc_authority": "https://id.example/realms/shop",
+        "oidc_client_id": "resolution-web",
         "allowed_origins": ("https://shop.example", "http://localhost:5173"),
         "forwarded_allow_ips": ("10.0.0.0/8", "127.0.0.1"),
         "policy_file": Path("policy.toml"),
+        "web_folder": Path("/srv/web"),
         "graphiql": True,
         "log_level": "warning",
         "log_format": "readable",
@@ -110,6 +119,43 @@ def test_production_has_no_graphiql_and_json_logs_unless_told_otherwise() -> Non
     assert read_settings(PRODUCTION | PROVIDER | {"RESOLUTION_LOG_FORMAT": "auto"}).log_format == "json"
     assert read_settings({"RESOLUTION_LOG_FORMAT": "auto"}).log_format == "readable"
     assert read_settings({"RESOLUTION_GRAPHIQL": "off"}).graphiql is False
+
+
+SIGN_IN = {"RESOLUTION_OIDC_AUTHORITY": "https://id.example", "RESOLUTION_OIDC_CLIENT_ID": "resolution-web"}
+
+
+@pytest.mark.parametrize("alone", ["RESOLUTION_OIDC_AUTHORITY", "RESOLUTION_OIDC_CLIENT_ID"])
+def test_the_provider_and_the_name_of_the_web_app_belong_together(alone: str) -> None:
+    assert problems(PROVIDER | {alone: SIGN_IN[alone]}) == (
+        "RESOLUTION_OIDC_AUTHORITY and RESOLUTION_OIDC_CLIENT_ID belong together: set both or none.",
+    )
+
+
+def test_signing_in_at_a_provider_needs_its_keys_and_in_production_a_safe_way_there() -> None:
+    assert problems({"RESOLUTION_JWT_SECRET": KEY} | SIGN_IN) == (
+        "RESOLUTION_OIDC_AUTHORITY needs RESOLUTION_JWKS_URL: else the provider's tokens can't be checked.",
+    )
+    plain = SIGN_IN | {"RESOLUTION_OIDC_AUTHORITY": "http://id.example"}
+    assert read_settings(PROVIDER | plain).oidc_authority == "http://id.example"
+    assert problems(PRODUCTION | PROVIDER | plain) == (
+        "RESOLUTION_OIDC_AUTHORITY must begin with https:// in production: else tokens can be stolen.",
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "id.example",
+        "ftp://id.example",
+        "https://",
+        "https://me@id.example",
+        "https://id.example/?a=b",
+        "https://id.example/ 'self'",
+    ],
+)
+def test_a_provider_that_is_no_plain_url_is_refused(wrong: str) -> None:
+    [problem] = problems(PROVIDER | SIGN_IN | {"RESOLUTION_OIDC_AUTHORITY": wrong})
+    assert problem.startswith("RESOLUTION_OIDC_AUTHORITY must be a")
 
 
 def test_an_empty_variable_is_not_set() -> None:

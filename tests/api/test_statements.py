@@ -1,123 +1,235 @@
 """The number of SQL statements of an operation does not depend on the number of rows."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import aiosqlite
 import pytest
-from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper
 
-from tests.service import PATIENCE, Service, a_service
+from api.ids import Kind, event_id, global_id, parsed
+from api.view import View
+from models import RefundRow, RequestRow, SupportCaseRow
+from models.journal import Journal
+from rules import commands as c
+from rules.policy import DEFAULT
+from tests.contract import MUTATIONS, an_input, everything, mutation, root
+from tests.database import CLIENT, FREELANCER, TestJournal, a_placed_order, a_started_order, outcome
+from tests.service import Service, a_service
+from tests.world import a_call_for_support, a_plea_to_the_freelancer, a_question, an_extension, an_offer
 
-BACKGROUND = ("tail", "refunds", "deadlines")
-PERSON = "id name standing { completionRate searchVisibility earnings { amount } completedOrders cancelledOrders }"
-REQUEST = """id kind status respondBy confidentialReason { code } confidentialNote requestedBy { name }
-    order { reference } ... on PartialRefundOffer { amount { amount } refund { status } }
-    ... on CancellationRequest { refund { status } }"""
-CENTER = f"""actions {{ action available request {{ id }} maximumRefund {{ amount }} reasons {{ code }}
-        preview {{ refund {{ amount }} completionRateAfter }} }}
-    pendingRequests {{ {REQUEST} }} requests(first: 5) {{ nodes {{ {REQUEST} }} }}"""
-EVENT = f"sequence cursor kind actor {{ name }} order {{ reference client {{ name }} }} request {{ {REQUEST} }}"
-LISTS = {
-    "orders": f"""{{ orders(first: 50) {{ totalCount nodes {{ reference viewerRole isLate client {{ {PERSON} }}
-        freelancer {{ {PERSON} }} supportCase {{ message openedBy {{ name }} }} resolutionCenter {{ {CENTER} }}
-        events(first: 3) {{ nodes {{ {EVENT} }} }} }} }} }}""",
-    "resolutionRequests": f"{{ resolutionRequests(first: 50) {{ totalCount nodes {{ {REQUEST} }} }} }}",
-    "supportCases": "{ supportCases(first: 50) { totalCount nodes { order { reference } openedBy { name } } } }",
-    "viewerEvents": f"{{ viewerEvents(first: 100) {{ totalCount nodes {{ {EVENT} }} }} }}",
-    "dashboard": "{ dashboard { awaitingMe deadlinesNear lateOrders openSupportCases ordersByStatus { count } } }",
+FEW, MANY = range(2), range(2, 40)
+
+PEOPLE = f"client {{ {everything('User')} }} freelancer {{ {everything('User')} }}"
+REQUEST = everything("ResolutionRequest", 1)
+DOCUMENTS = {
+    "orders": f"{{ orders(first: 100) {{ totalCount nodes {{ {everything('Order', 3)} }} }} }}",
+    "resolutionRequests": f"""{{ resolutionRequests(first: 100) {{ totalCount
+        nodes {{ {everything("ResolutionRequest", 2)} }} }} }}""",
+    "supportCases": f"{{ supportCases(first: 100) {{ totalCount nodes {{ {everything('SupportCase', 2)} }} }} }}",
+    "viewerEvents": f"{{ viewerEvents(first: 100) {{ totalCount nodes {{ {everything('OrderEvent', 2)} }} }} }}",
+    "dashboard": root("dashboard"),
+    "lists in lists": f"""{{ orders(first: 100) {{ nodes {{ {PEOPLE}
+        firsts: events(first: 2) {{ totalCount nodes {{ {everything("OrderEvent", 1)} }} }}
+        lasts: events(last: 2) {{ nodes {{ request {{ {REQUEST} }} order {{ {PEOPLE} }} }} }}
+        supportCase {{ order {{ reference events(last: 1) {{ nodes {{ id }} }} }} openedBy {{ name }} }}
+        resolutionCenter {{
+            pendingRequests {{ {REQUEST} order {{ resolutionCenter {{ actions {{ available }} }} }} }}
+            firsts: requests(first: 1) {{ totalCount nodes {{ {REQUEST} }} }}
+            lasts: requests(last: 2) {{ nodes {{ order {{ client {{ name }} }} }} }} }} }} }} }}""",
 }
+NODES = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename id
+    ... on Order {{ {PEOPLE} resolutionCenter {{ actions {{ preview {{ completionRateAfter }} }} }} }}
+    ... on OrderEvent {{ actor {{ name }} request {{ confidentialNote }} order {{ reference }} }}
+    ... on ResolutionRequest {{ order {{ reference }} requestedBy {{ name }} confidentialReason {{ code }} }}
+    ... on Refund {{ order {{ reference }} }} ... on SupportCase {{ order {{ reference }} openedBy {{ name }} }}
+    ... on User {{ standing {{ completionRate earnings {{ amount }} }} }} }} }}"""
+
+_answering: ContextVar[bool] = ContextVar("answering", default=False)
 
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """Every statement that is executed meanwhile, inside transactions and out of them."""
+    """Every statement that answering operations takes meanwhile, inside transactions and out of them, with the
+    beginnings and ends of these; not what the tail and the workers do on their own."""
     statements: list[str] = []
-    patched: list[tuple[type, str, Any]] = []
-    kinds: tuple[type, ...] = (SqliteClient, SqliteTransactionWrapper)
-    for kind in kinds:
-        for name in ("execute_query", "execute_query_dict", "execute_insert", "execute_many"):
-            if name in kind.__dict__:
-                patched.append((kind, name, kind.__dict__[name]))
-                setattr(kind, name, _counting(kind.__dict__[name], statements))
-    try:
+    answer = View.__call__
+
+    async def answering(view: View, *given: Any) -> None:
+        _answering.set(True)
+        await answer(view, *given)
+
+    def counting(name: str, method: Any) -> Any:
+        def call(connection: aiosqlite.Connection, *given: Any) -> Any:
+            if _answering.get():
+                statements.append(str(given[0]) if given else name)
+            return method(connection, *given)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(View, "__call__", answering)
+        for name in ("execute", "execute_insert", "execute_fetchall", "executemany", "executescript", "commit"):
+            patch.setattr(aiosqlite.Connection, name, counting(name, getattr(aiosqlite.Connection, name)))
         yield statements
-    finally:
-        for kind, name, method in patched:
-            setattr(kind, name, method)
-
-
-def _counting(method: Any, statements: list[str]) -> Any:
-    async def counting(self: Any, query: str, *rest: Any) -> Any:
-        task = asyncio.current_task()
-        # The tail and the workers look for news on their own, now and then.
-        if task and task.get_name() not in BACKGROUND:
-            statements.append(query)
-        return await method(self, query, *rest)
-
-    return counting
-
-
-async def _orders_with_everything(service: Service, numbers: range) -> None:
-    """Orders of Ada's with Farid: an offer that was accepted, a request of each side, a support case."""
-    for number in numbers:
-        order_id = await service.started(f"R-{number}")
-        request_id = await service.offer(order_id, "20.00")
-        await service.do("ada", "acceptRequest", requestId=request_id)
-        await service.do(
-            "ada", "askFreelancerToCancel", orderId=order_id, feedback="Late.", confidentialReason="LATE_DELIVERY"
-        )
-        await service.do("ada", "requestOrderUpdate", orderId=order_id, explanation="How is it?")
-        await service.do("ada", "contactSupport", orderId=order_id, message="We can't agree.")
-    async with asyncio.timeout(PATIENCE):
-        while "resolution_pending_refunds 0.0" not in (await service.http.get("/metrics")).text:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 async def _statements(service: Service, subject: str, query: str, **variables: Any) -> int:
-    # Once before, so that what is learned once a process does not count.
-    await service.ask(subject, query, **variables)
+    """How many an operation takes, once the process knows who asks."""
     with counted() as statements:
-        await service.ask(subject, query, **variables)
+        data = await service.ask(subject, query, **variables)
+    assert data
+    assert statements
     return len(statements)
 
 
-@pytest.mark.parametrize("subject", ["ada", "sol"])
-async def test_a_list_takes_as_many_statements_for_twelve_orders_as_for_two(tmp_path: Path, subject: str) -> None:
+def _journal(service: Service) -> Journal:
+    """A second way to write, faster than by HTTP, that wakes nobody."""
+    return TestJournal("", service.clock, DEFAULT)
+
+
+async def _orders_with_everything(service: Service, numbers: range) -> None:
+    """Orders of Ada's with Farid, each with a request of each kind, a refund that was paid, and a case at support."""
+    journal = _journal(service)
+    for number in numbers:
+        order_id = await a_started_order(journal, f"R-{number}")
+        offered = await journal.perform(order_id, an_offer(note="Never mind."), FREELANCER)
+        accepted = await journal.perform(order_id, c.AcceptRequest(offered.subject_id), CLIENT)
+        assert accepted.case
+        [refund] = await RefundRow.filter(order_id=order_id)
+        # Unless the worker has come first.
+        await outcome(journal.perform(order_id, c.SettleRefund(refund.id, None), None))
+        await journal.perform(order_id, a_question(), CLIENT)
+        await journal.perform(order_id, an_extension(), FREELANCER)
+        await journal.perform(order_id, a_plea_to_the_freelancer(), CLIENT)
+        await journal.perform(order_id, a_call_for_support(), CLIENT)
+
+
+async def test_a_list_takes_as_many_statements_for_forty_orders_as_for_two(tmp_path: Path) -> None:
     async with a_service(tmp_path) as service:
-        await _orders_with_everything(service, range(2))
-        few = {name: await _statements(service, subject, query) for name, query in LISTS.items()}
-        await _orders_with_everything(service, range(2, 12))
-        many = {name: await _statements(service, subject, query) for name, query in LISTS.items()}
-    assert many == few
+        await _orders_with_everything(service, FEW)
+        few = await _all_documents(service)
+        await _orders_with_everything(service, MANY)
+        many = await _all_documents(service)
+    assert many == few, f"for {len(MANY) + 2} orders {many}, for 2 orders {few}"
 
 
-async def test_nodes_take_as_many_statements_for_many_as_for_few(tmp_path: Path) -> None:
-    query = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ id ... on Order {{ client {{ name }} }}
-        ... on OrderEvent {{ {EVENT} }} }} }}"""
-    ids = "{ orders { nodes { id events { nodes { id } } } } }"
+async def _all_documents(service: Service) -> dict[str, int]:
+    found = {}
+    for subject in ("ada", "sol", "bazaar"):
+        await service.ask(subject, "{ viewer { id } }")
+        for name, document in DOCUMENTS.items():
+            found[f"{name} of {subject}"] = await _statements(service, subject, document)
+    return found
+
+
+async def test_actions_of_forty_orders_take_two_statements_beyond_the_list(tmp_path: Path) -> None:
+    bare = "{ orders(first: 100) { nodes { reference } } }"
+    judged = "{ orders(first: 100) { nodes { resolutionCenter { actions { available blockedBy } } } } }"
     async with a_service(tmp_path) as service:
-        await _orders_with_everything(service, range(4))
-        nodes = (await service.ask("ada", ids))["orders"]["nodes"]
-        few = await _statements(service, "ada", query, ids=_ids(nodes[:1]))
-        assert await _statements(service, "ada", query, ids=_ids(nodes)) == few
+        await _orders_with_everything(service, range(40))
+        await service.ask("farid", bare)
+        beyond = await _statements(service, "farid", judged) - await _statements(service, "farid", bare)
+    assert beyond == 2
 
 
-def _ids(nodes: list[Any]) -> list[str]:
-    return [found for node in nodes for found in (node["id"], *(event["id"] for event in node["events"]["nodes"]))]
-
-
-async def test_a_mutation_takes_as_many_statements_among_many_orders_as_among_few(tmp_path: Path) -> None:
+async def test_a_hundred_nodes_take_as_many_statements_as_six(tmp_path: Path) -> None:
     async with a_service(tmp_path) as service:
-        await _orders_with_everything(service, range(1))
-        few = await _offering(service, await service.started("A"))
-        await _orders_with_everything(service, range(1, 8))
-        assert await _offering(service, await service.started("B")) == few
+        await _orders_with_everything(service, range(17))
+        ids = await _ids_of_everything(service)
+        few = await _statements(service, "ada", NODES, ids=ids[:6])
+        many = await _statements(service, "ada", NODES, ids=ids[:100])
+    assert many == few, f"for 100 nodes {many}, for 6 nodes {few}"
 
 
-async def _offering(service: Service, order_id: str) -> int:
-    with counted() as statements:
-        await service.offer(order_id)
-    return len(statements)
+async def _ids_of_everything(service: Service) -> list[str]:
+    """One of each kind, one after the other."""
+    nodes = (await service.ask("ada", "{ orders { nodes { id client { id } events { nodes { id } } } } }"))["orders"]
+    rows: list[list[str]] = [
+        [node["id"] for node in nodes["nodes"]],
+        [global_id(Kind.REQUEST, row.id) for row in await RequestRow.filter(kind="PARTIAL_REFUND")],
+        [global_id(Kind.REFUND, row.id) for row in await RefundRow.all()],
+        [global_id(Kind.SUPPORT_CASE, row.id) for row in await SupportCaseRow.all()],
+        [node["events"]["nodes"][2]["id"] for node in nodes["nodes"]],
+        [node["client"]["id"] for node in nodes["nodes"]],
+    ]
+    return [row for together in zip(*rows, strict=True) for row in together]
+
+
+async def test_more_nodes_than_one_condition_holds_are_found(tmp_path: Path) -> None:
+    async with a_service(tmp_path) as service:
+        order_id = _uuid(await service.place())
+        # Twelve lists of a hundred events each, which are looked for together; only the first one is there.
+        ids = {f"l{part}": [event_id(order_id, part * 100 + place) for place in range(1, 101)] for part in range(12)}
+        lists = " ".join(f"{name}: nodes(ids: ${name}) {{ id }}" for name in ids)
+        given = ", ".join(f"${name}: [ID!]!" for name in ids)
+        found = await service.ask("ada", f"query({given}) {{ {lists} }}", **ids)
+    assert [node["id"] for nodes in found.values() for node in nodes if node] == [event_id(order_id, 1)]
+
+
+async def test_a_mutation_takes_as_many_statements_among_many_orders_and_requests_as_among_few(tmp_path: Path) -> None:
+    async with a_service(tmp_path) as service:
+        await _every_mutation(service, "warm", asked_before=1)
+        few = await _every_mutation(service, "few", asked_before=1)
+        await _orders_with_everything(service, MANY)
+        many = await _every_mutation(service, "many", asked_before=10)
+    assert set(many) == set(MUTATIONS)
+    assert many == few, f"among many {many}, among few {few}"
+
+
+async def _every_mutation(service: Service, name: str, *, asked_before: int) -> dict[str, int]:
+    """Each mutation once, with everything in its answer, on orders of its own."""
+    journal = _journal(service)
+    found: dict[str, int] = {}
+
+    async def do(subject: str, mutation_name: str, **given: Any) -> str:
+        document, values = mutation(mutation_name), an_input(mutation_name, **given)
+        with counted() as statements:
+            data = (await service.ask(subject, document, input=values))[mutation_name]
+        assert data["userErrors"] == [], data["userErrors"]
+        found.setdefault(mutation_name, len(statements))
+        return str(next(value["id"] for key, value in data.items() if key not in ("userErrors", "__typename")))
+
+    order = await do("bazaar", "placeOrder", reference=name, clientSubject="ada", freelancerSubject="farid")
+    await do("ada", "submitRequirements", orderId=order)
+    await _ask_and_withdraw(journal, _uuid(order), asked_before)
+    question = await do("ada", "requestOrderUpdate", orderId=order)
+    await do("farid", "answerOrderUpdate", requestId=question)
+    extension = await do("farid", "requestDeliveryExtension", orderId=order)
+    await do("farid", "withdrawRequest", requestId=extension)
+    money = {"amount": "2.00", "currencyCode": "USD"}
+    offer = await do("farid", "offerPartialRefund", orderId=order, amount=money, confidentialReason="DELIVERY_DELAYED")
+    await do("ada", "declineRequest", requestId=offer)
+    plea = await do("farid", "askClientToCancel", orderId=order, reason="UNABLE_TO_COMPLETE")
+    await do("farid", "withdrawRequest", requestId=plea)
+    plea = await do("ada", "askFreelancerToCancel", orderId=order, confidentialReason="NO_LONGER_NEEDED")
+    await do("ada", "withdrawRequest", requestId=plea)
+    case = await do("ada", "contactSupport", orderId=order)
+    await do("sol", "decideSupportCase", caseId=case, decision="CONTINUE_ORDER")
+    await do("farid", "deliverOrder", orderId=order)
+    await do("ada", "requestRevision", orderId=order)
+    extension = await do("farid", "requestDeliveryExtension", orderId=order)
+    await do("ada", "acceptRequest", requestId=extension)
+    await do("farid", "deliverOrder", orderId=order)
+    await do("ada", "acceptDelivery", orderId=order)
+    placed = global_id(Kind.ORDER, await a_placed_order(journal, f"{name}-2"))
+    await do("ada", "cancelOrder", orderId=placed)
+    return found
+
+
+async def _ask_and_withdraw(journal: Journal, order_id: UUID, times: int) -> None:
+    """Something of each kind, taken back again, as often."""
+    moves = ((a_question(), CLIENT), (an_extension(), FREELANCER), (an_offer("1.00 USD"), FREELANCER))
+    for _ in range(times):
+        for command, by in (*moves, (a_plea_to_the_freelancer(), CLIENT)):
+            asked = await journal.perform(order_id, command, by)
+            await journal.perform(order_id, c.WithdrawRequest(asked.subject_id), by)
+
+
+def _uuid(node_id: str) -> UUID:
+    found = parsed(node_id)
+    assert found
+    return found[1]

@@ -399,7 +399,9 @@ async def test_without_a_valid_token_there_is_nobody_and_nothing(stage: Stage) -
 async def test_a_socket_of_nobody_may_watch_nothing(stage: Stage) -> None:
     async with stage.service.socket(None) as socket:
         for name in SUBSCRIPTIONS:
-            arguments = {"orderId": f'"{stage.order}"'} if "orderId" in SUBSCRIPTIONS[name].args else {}
+            arguments: dict[str, Any] = {}
+            if "orderId" in SUBSCRIPTIONS[name].args:
+                arguments = {"orderId": f'"{stage.order}"'}
             watching = await socket.subscribe(root(name, kind="subscription", **arguments))
             assert await watching.error() == "UNAUTHENTICATED"
             assert SEND_A_TOKEN in socket.frames[-1]

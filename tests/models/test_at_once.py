@@ -311,7 +311,7 @@ async def test_processes_that_are_killed_leave_a_sound_database_and_lose_nothing
     orders = [await a_started_order(journal, f"B-{number}") for number in range(40)]
     record = tmp_path / "done.txt"
     read: list[int] = []
-    for life in range(3):
+    for life in range(2):
         async with processes(journal, 2) as pair:
             for number, process in enumerate(pair):
                 process.begin(burst, orders, 10 * life + number, record)

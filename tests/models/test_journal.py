@@ -1,14 +1,17 @@
 """The one write path: what it does, what it refuses, and that it does either in full."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
+from typing import Any
 from uuid import UUID
 
 import pytest
+from tortoise.exceptions import IntegrityError, OperationalError
 
-from models import ConfidenceRow, EventRow, IdempotencyRow, LogRow, OrderRow, UserRow
+from models import ConfidenceRow, EventRow, IdempotencyRow, LogRow, OrderRow, UserRow, saving
 from models.journal import Done, PlaceOrder
 from models.loading import whole_case
 from rules import commands as c
@@ -280,6 +283,83 @@ async def test_a_key_of_a_refused_command_may_be_used_again(journal: TestJournal
     assert refused == (RefusalCode.AMOUNT_TOO_LARGE,)
     done = await journal.perform(order_id, an_offer(), FREELANCER, a_key(fingerprint="0" * 64))
     assert done.case is not None
+
+
+# ---------------------------------------------------------------- other writers
+
+
+async def test_the_first_statement_of_every_command_writes(
+    journal: TestJournal, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Else two processes on SQLite read first and then refuse each other's writes, and on PostgreSQL the order of
+    # locks is lost.
+    order_id = await a_started_order(journal)
+    with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
+        await journal.place(a_new_order("B-1002"), MARKETPLACE, a_key("one"))
+        placing = [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
+        caplog.clear()
+        await journal.perform(order_id, an_offer(), FREELANCER, a_key("two"))
+        offering = [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
+    assert placing[0].startswith('INSERT INTO "users"')
+    assert offering[0].startswith('UPDATE "orders"')
+    # The log is the last lock: whatever is taken after it is held while all others wait.
+    for statements in (placing, offering):
+        counter = next(n for n, statement in enumerate(statements) if statement.startswith('UPDATE "log"'))
+        tables = {statement.split('"')[1] for statement in statements[counter:] if not statement.startswith("SELECT")}
+        assert tables == {"log", "events", "idempotency_keys"}
+
+
+@pytest.mark.parametrize(
+    "collision", [IntegrityError("a key that is there by now"), OperationalError("database is locked")]
+)
+async def test_a_collision_with_another_writer_is_tried_again(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch, collision: Exception
+) -> None:
+    order_id = await a_placed_order(journal)
+    rings, calls = journal.rings, _colliding(monkeypatch, collision, times=2)
+    done = await journal.perform(order_id, c.SubmitRequirements(), CLIENT)
+    assert (len(calls), journal.rings) == (3, rings + 1)
+    assert done.case == await whole_case(order_id)
+    await assert_sound()
+
+
+@pytest.mark.parametrize(
+    ("failure", "tries"),
+    [
+        (IntegrityError("for ever"), 4),
+        (OperationalError("database is locked"), 4),
+        (OperationalError("no such table"), 1),
+        (ValueError("a slip"), 1),
+    ],
+)
+async def test_what_can_not_be_saved_is_raised_and_leaves_nothing(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch, failure: Exception, tries: int
+) -> None:
+    order_id = await a_placed_order(journal)
+    before, rings = await dump(), journal.rings
+    with monkeypatch.context() as patched:
+        calls = _colliding(patched, failure, times=9)
+        with pytest.raises(type(failure)):
+            await journal.perform(order_id, c.SubmitRequirements(), CLIENT, a_key())
+    assert len(calls) == tries
+    assert (await dump(), journal.rings) == (before, rings)
+    assert isinstance(await outcome(journal.perform(order_id, c.SubmitRequirements(), CLIENT, a_key())), Done)
+
+
+def _colliding(monkeypatch: pytest.MonkeyPatch, failure: Exception, *, times: int) -> list[int]:
+    """Makes saving fail after it has saved, the first so many times; the calls are counted in the answer."""
+    calls: list[int] = []
+    save = saving.save
+
+    async def save_and_fail(*args: Any) -> bool:
+        wrote = await save(*args)
+        calls.append(len(calls))
+        if len(calls) <= times:
+            raise failure
+        return wrote
+
+    monkeypatch.setattr(saving, "save", save_and_fail)
+    return calls
 
 
 # ---------------------------------------------------------------- callers that go away

@@ -1,16 +1,39 @@
 """The doorbell: rings reach, silence is noticed, and it is built anew until it works again."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Callable
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from broadcaster import Broadcast
+from broadcaster._backends.memory import MemoryBackend
 
 from subscriptions import doorbell
-from subscriptions.doorbell import Doorbell, DoorbellSilent, check
+from subscriptions.doorbell import CHANNEL, RING, Doorbell, DoorbellSilent, check
+from tests.listening import the_broadcast, the_log
+from tests.waiting import until
 
 REDIS = os.environ.get("RESOLUTION_TEST_REDIS_URL")
+HURRIED = {"PROBE_EVERY": 0.05, "PATIENCE": 0.3, "FIRST_PAUSE": 0.01, "LONGEST_PAUSE": 0.1}
+
+needs_redis = pytest.mark.skipif(not REDIS, reason="needs Redis: RESOLUTION_TEST_REDIS_URL is not set")
+needs_own_redis = pytest.mark.skipif(
+    not (REDIS and shutil.which("redis-server")),
+    reason="needs redis-server to start and stop, and RESOLUTION_TEST_REDIS_URL to be set",
+)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A doorbell that notices and tries again within parts of a second."""
+    for name, seconds in HURRIED.items():
+        monkeypatch.setattr(doorbell, name, seconds)
 
 
 class Bell:
@@ -23,24 +46,19 @@ class Bell:
         self.rings += 1
 
 
-async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - whatever is waited for
-            await asyncio.sleep(0.01)
-
-
 async def test_a_ring_is_heard_and_rings_at_once_are_one() -> None:
     heard = Bell()
     bell = Doorbell("memory://", heard)
     async with bell.running():
-        await _until(lambda: bell.works)
+        await until(lambda: bell.works)
         before = heard.rings
         for _ in range(100):
             bell.ring()
-        await _until(lambda: heard.rings > before)
+        await until(lambda: heard.rings > before)
         assert heard.rings - before < 100
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_doorbell_that_can_not_connect_is_built_anew_until_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     failures = 2
     connect = Broadcast.connect
@@ -53,17 +71,14 @@ async def test_a_doorbell_that_can_not_connect_is_built_anew_until_it_works(monk
         await connect(self)
 
     monkeypatch.setattr(Broadcast, "connect", failing)
-    monkeypatch.setattr(doorbell, "FIRST_PAUSE", 0.01)
     bell = Doorbell("memory://", Bell())
     async with bell.running():
-        await _until(lambda: bell.works)
+        await until(lambda: bell.works)
     assert bell.rebuilds == 2
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_doorbell_that_falls_silent_says_so_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doorbell, "PROBE_EVERY", 0.05)
-    monkeypatch.setattr(doorbell, "PATIENCE", 0.2)
-    monkeypatch.setattr(doorbell, "FIRST_PAUSE", 0.01)
     publish = Broadcast.publish
     lost = False
 
@@ -72,14 +87,99 @@ async def test_a_doorbell_that_falls_silent_says_so_and_recovers(monkeypatch: py
             await publish(self, channel, message)
 
     monkeypatch.setattr(Broadcast, "publish", losing)
-    bell = Doorbell("memory://", Bell())
-    async with bell.running():
-        await _until(lambda: bell.works)
-        lost = True
-        await _until(lambda: not bell.works)
-        lost = False
-        await _until(lambda: bell.works)
-    assert bell.rebuilds >= 1
+    heard = Bell()
+    bell = Doorbell("memory://", heard)
+    with the_log() as log:
+        async with bell.running():
+            await until(lambda: bell.works)
+            lost = True
+            bell.ring()
+            await until(lambda: not bell.works)
+            await until(lambda: bell.rebuilds >= 3)
+            before, lost = heard.rings, False
+            await until(lambda: bell.works)
+            # What rang meanwhile is made good: whoever listens looks once more.
+            assert heard.rings > before
+    # Each change is logged once, however often it was tried.
+    changes = [line for line in log.getvalue().splitlines() if "doorbell" in line]
+    assert ["silent" in line for line in changes] == [False, True, False]
+
+
+async def test_a_ring_and_a_probe_say_nothing_of_what_happened() -> None:
+    with the_broadcast() as carried:
+        bell = Doorbell("memory://", Bell())
+        async with bell.running():
+            await until(lambda: bell.works)
+            bell.ring()
+            await until(lambda: len(carried) == 2)
+    probe, ring = carried
+    assert probe.startswith(f"{CHANNEL} probe:")
+    assert ring == f"{CHANNEL} {RING}"
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_listener_that_dies_unnoticed_is_noticed_and_its_backend_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = 0
+
+    async def dying(_: MemoryBackend) -> None:
+        raise ConnectionResetError
+
+    async def disconnect(_: MemoryBackend) -> None:
+        nonlocal closed
+        closed += 1
+
+    monkeypatch.setattr(MemoryBackend, "disconnect", disconnect)
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryBackend, "next_published", dying)
+        bell = Doorbell("memory://", Bell())
+        async with bell.running():
+            await until(lambda: bell.rebuilds == 1)
+            assert closed == 1
+            patch.undo()
+            await until(lambda: bell.works)
+
+
+async def _hanging(*_: Any) -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("step", ["connect", "subscribe", "publish"])
+async def test_a_backend_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryBackend, step, _hanging)
+        bell = Doorbell("memory://", Bell())
+        async with bell.running():
+            await until(lambda: bell.rebuilds >= 2)
+            assert not bell.works
+            patch.undo()
+            await until(lambda: bell.works)
+
+
+@pytest.mark.parametrize("step", ["connect", "subscribe", "publish", "unsubscribe", "disconnect"])
+async def test_a_doorbell_can_be_stopped_whatever_it_waits_for(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """On its way out too: what waits there must not swallow that it is to stop."""
+    for name, seconds in (HURRIED | {"PATIENCE": 0.5}).items():
+        monkeypatch.setattr(doorbell, name, seconds)
+    hangs = asyncio.Event()
+
+    async def hanging(*_: Any) -> None:
+        hangs.set()
+        await _hanging()
+
+    async def losing(*_: Any) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(MemoryBackend, step, hanging)
+    if step in ("unsubscribe", "disconnect"):
+        monkeypatch.setattr(MemoryBackend, "publish", losing)
+    before = asyncio.all_tasks()
+    async with asyncio.timeout(5):
+        async with Doorbell("memory://", Bell()).running():
+            await hangs.wait()
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_check_goes_round_or_says_what_is_wrong() -> None:
@@ -88,13 +188,107 @@ async def test_a_check_goes_round_or_says_what_is_wrong() -> None:
         await check("redis://127.0.0.1:1")
 
 
-@pytest.mark.skipif(not REDIS, reason="RESOLUTION_TEST_REDIS_URL is not set")
+# ---------------------------------------------------------------- through Redis
+
+
+@needs_redis
 async def test_two_processes_hear_each_other_through_redis() -> None:
     one_heard, other_heard = Bell(), Bell()
     one, other = Doorbell(str(REDIS), one_heard), Doorbell(str(REDIS), other_heard)
     async with one.running(), other.running():
-        await _until(lambda: one.works and other.works)
+        await until(lambda: one.works and other.works)
         before = other_heard.rings
         one.ring()
-        await _until(lambda: other_heard.rings > before)
+        await until(lambda: other_heard.rings > before)
     await check(str(REDIS))
+
+
+class Redis:
+    """A Redis of the test's own, to stop and to start."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        given = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder))
+        self._process = await asyncio.create_subprocess_exec(
+            "redis-server", *given, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        async with asyncio.timeout(10):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                    writer.close()
+                    return
+                await asyncio.sleep(0.02)
+
+    async def kill(self) -> None:
+        """As a machine that goes down: nobody is told."""
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    def freeze(self) -> None:
+        """It keeps its connections, and does nothing."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture
+async def redis(tmp_path: Path) -> AsyncIterator[Redis]:
+    server = Redis(tmp_path)
+    await server.start()
+    yield server
+    await server.kill()
+
+
+@needs_own_redis
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("away", ["killed", "frozen"])
+async def test_both_recover_when_redis_was_away(redis: Redis, away: str) -> None:
+    one_heard, other_heard = Bell(), Bell()
+    one, other = Doorbell(redis.url, one_heard), Doorbell(redis.url, other_heard)
+    before = asyncio.all_tasks()
+    async with one.running(), other.running():
+        for _ in range(2):
+            await until(lambda: one.works and other.works)
+            if away == "killed":
+                await redis.kill()
+            else:
+                redis.freeze()
+            await until(lambda: not one.works and not other.works)
+            with pytest.raises(DoorbellSilent):
+                await check(redis.url)
+            # Whoever rings meanwhile is not kept waiting, and is not heard.
+            one.ring()
+            if away == "killed":
+                await redis.start()
+            else:
+                redis.thaw()
+            await until(lambda: one.works and other.works)
+            other_heard.rings = 0
+            one.ring()
+            await until(lambda: other_heard.rings > 0)
+            await check(redis.url)
+    # What was built and thrown away meanwhile has left nothing behind.
+    assert asyncio.all_tasks() == before
+
+
+@needs_own_redis
+@pytest.mark.usefixtures("hurried")
+async def test_a_doorbell_that_starts_before_redis_does_waits_for_it(redis: Redis) -> None:
+    await redis.kill()
+    bell = Doorbell(redis.url, Bell())
+    async with bell.running():
+        await until(lambda: bell.rebuilds >= 2)
+        await redis.start()
+        await until(lambda: bell.works)

@@ -1,0 +1,121 @@
+"""The tail: reads the log once for all, tells whom it concerns, and survives whatever happens to the database."""
+
+import asyncio
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiosqlite
+import pytest
+
+from models.event import EventRow
+from models.journal import PlaceOrder
+from rules import commands as c
+from subscriptions.tail import EVERYTHING, Inbox, Interest, Tail
+from tests.database import CLIENT, MARKETPLACE, a_burst, a_database, a_placed_order, a_started_order
+from tests.waiting import NEVER, until
+from tests.world import ADA, BAZAAR, BELA, FARID, GITA, SOL, asked
+
+
+def _positions(inbox: Inbox) -> list[int]:
+    return [row.position for row in inbox.take()]
+
+
+async def test_a_tail_begins_where_the_log_ends_and_reads_when_it_is_woken(tmp_path: Path) -> None:
+    async with a_database(tmp_path) as journal:
+        order_id = await a_started_order(journal)
+        tail = Tail(NEVER)
+        async with tail.running():
+            with tail.inbox(EVERYTHING) as inbox:
+                assert (tail.position, inbox.since) == (2, 2)
+                await journal.perform(order_id, c.RequestOrderUpdate("How is it?"), CLIENT)
+                await asyncio.sleep(0.05)
+                assert tail.position == 2
+                tail.wake()
+                await inbox.wait()
+                assert _positions(inbox) == [3]
+
+
+async def test_a_tail_that_nobody_wakes_polls(tmp_path: Path) -> None:
+    async with a_database(tmp_path) as journal:
+        tail = Tail(0.05)
+        async with tail.running():
+            await a_placed_order(journal)
+            await until(lambda: tail.position == 1)
+
+
+async def test_an_event_comes_to_its_order_its_people_and_whoever_hears_everything(tmp_path: Path) -> None:
+    async with a_database(tmp_path) as journal:
+        other_id = await a_placed_order(journal, "OTHER")
+        tail = Tail(NEVER)
+        async with tail.running():
+            people = {name: Interest(user_id=name) for name in (ADA, BELA, FARID, GITA, SOL, BAZAAR)}
+            with ExitStack() as stack:
+                everything = stack.enter_context(tail.inbox(EVERYTHING))
+                other = stack.enter_context(tail.inbox(Interest(order_id=other_id)))
+                theirs: dict[UUID, Inbox] = {
+                    name: stack.enter_context(tail.inbox(interest)) for name, interest in people.items()
+                }
+                order = PlaceOrder("B-1", "A logo", asked("10.00 USD"), "bela", "gita", 3)
+                order_id = (await journal.place(order, MARKETPLACE)).order_id
+                own = stack.enter_context(tail.inbox(Interest(order_id=order_id)))
+                assert tail.listening == 9
+                tail.wake()
+                await own.wait()
+                assert [_positions(inbox) for inbox in (own, everything, other)] == [[2], [2], []]
+                heard = {name for name, inbox in theirs.items() if _positions(inbox) == [2]}
+                assert heard == {BELA, GITA, BAZAAR}
+            assert tail.listening == 0
+
+
+async def test_the_log_is_read_once_however_many_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = aiosqlite.Connection.execute_fetchall
+    read: list[str] = []
+
+    def counting(self: aiosqlite.Connection, sql: str, *given: Any) -> Any:
+        read.append(sql)
+        return fetch(self, sql, *given)
+
+    async with a_database(tmp_path) as journal:
+        order_id = await a_placed_order(journal)
+        tail = Tail(NEVER)
+        async with tail.running():
+            with ExitStack() as stack:
+                inboxes = [stack.enter_context(tail.inbox(Interest(order_id=order_id))) for _ in range(200)]
+                await a_burst(order_id, 50)
+                monkeypatch.setattr(aiosqlite.Connection, "execute_fetchall", counting)
+                tail.wake()
+                await inboxes[-1].wait()
+                assert all(_positions(inbox) == list(range(2, 52)) for inbox in inboxes)
+    assert len([sql for sql in read if '"events"' in sql]) == 1
+
+
+async def test_a_tail_that_can_not_read_says_so_and_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_database(tmp_path) as journal:
+        tail = Tail(0.02)
+        async with tail.running():
+            with tail.inbox(EVERYTHING) as inbox:
+                with monkeypatch.context() as patch:
+                    patch.setattr(EventRow, "filter", lambda **_: 1 / 0)
+                    await a_placed_order(journal, "A")
+                    await until(lambda: not tail.works)
+                    await a_placed_order(journal, "B")
+                await until(lambda: tail.works)
+                await inbox.wait()
+                assert _positions(inbox) == [1, 2]
+
+
+async def test_an_inbox_that_overflowed_takes_nothing_more_until_it_begins_anew() -> None:
+    inbox = Inbox(0)
+    position = 0
+    while not inbox.overflowed:
+        position += 1
+        inbox.put(EventRow(position=position))
+    inbox.put(EventRow(position=position + 1))
+    assert _positions(inbox) == []
+    inbox.restart(position + 1)
+    inbox.put(EventRow(position=position + 2))
+    assert (inbox.since, _positions(inbox)) == (position + 1, [position + 2])

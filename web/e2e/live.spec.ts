@@ -1,0 +1,142 @@
+// Live, truly: the line is cut and mended, clocks differ, tabs agree, figures move, lists grow.
+import { Line } from "./server";
+import { expect, test } from "./world";
+
+test("a cut line: reconnecting, then everything that happened meanwhile, once, without reload", async ({ service, sits }) => {
+  const orderId = await service.started("Icon set");
+  const line = await new Line().start(service.url);
+  try {
+    const ada = await sits("Ada", { at: line.url, tolerates: /ERR_|WebSocket/ });
+    await ada.opens(orderId);
+    await expect(ada.light).toHaveText("Live");
+    await ada.page.evaluate(() => {
+      Object.assign(globalThis, { notReloaded: true });
+    });
+    const seen = await collectLights(ada.page);
+
+    line.cut();
+    await expect(ada.light).toHaveText("Reconnecting");
+    const first = await service.offers(orderId, "11.00");
+    await service.does("Farid", "withdrawRequest", { requestId: first });
+    await service.offers(orderId, "22.00");
+    await ada.page.waitForTimeout(1_500);
+    await expect(ada.center.getByRole("article")).toHaveCount(0);
+    line.mend();
+
+    await expect(ada.light).toHaveText("Live", { timeout: 20_000 });
+    await expect(ada.center.getByRole("article", { name: "Farid offers $22.00 back" })).toBeVisible();
+    await expect(ada.timeline.locator("[data-kind=REQUEST_OPENED]")).toHaveCount(2);
+    await expect(ada.timeline.locator("[data-kind=REQUEST_WITHDRAWN]")).toHaveCount(1);
+    await expect(ada.notices).toContainText("3 things happened while you were away");
+    expect(await seen()).toEqual(["live", "reconnecting", "catching up", "live"]);
+    expect(await ada.page.evaluate(() => "notReloaded" in globalThis)).toBe(true);
+
+    await service.does("Ada", "requestOrderUpdate", { orderId, explanation: "And now?" }); // live again
+    await expect(ada.timeline).toContainText("You asked for an update", { timeout: 2_000 });
+  } finally {
+    await line.stop();
+  }
+});
+
+test("offline, as the browser itself says it", async ({ service, sits }) => {
+  const orderId = await service.started("Recipe cards");
+  const ada = await sits("Ada", { tolerates: /ERR_|WebSocket/ });
+  await ada.opens(orderId);
+  await expect(ada.light).toHaveText("Live");
+  await ada.page.context().setOffline(true);
+  await expect(ada.light).toHaveText("Reconnecting");
+  await service.offers(orderId, "9.00");
+  await ada.page.context().setOffline(false);
+  await expect(ada.center.getByRole("article", { name: "Farid offers $9.00 back" })).toBeVisible({ timeout: 15_000 });
+  await expect(ada.light).toHaveText("Live");
+});
+
+test("a countdown is the server's, whatever this computer's clock shows", async ({ service, sits, browser }) => {
+  const orderId = await service.started("Portraits");
+  await service.offers(orderId);
+  const ada = await sits("Ada");
+  await ada.page.addInitScript(() => {
+    const Real = Date;
+    const shift = 5 * 3_600_000;
+    globalThis.Date = class extends Real {
+      constructor(...given: [] | [number | string]) {
+        if (given.length === 0) super(Real.now() + shift);
+        else super(given[0]);
+      }
+      static override now() {
+        return Real.now() + shift;
+      }
+    } as DateConstructor;
+  });
+  await ada.opens(orderId);
+  await expect(ada.center.getByRole("timer")).toContainText("1 day 23 hr to answer");
+  expect(browser.isConnected()).toBe(true);
+});
+
+test("two tabs of one person agree", async ({ service, sits }) => {
+  const orderId = await service.started("Van lettering");
+  await service.offers(orderId);
+  const [one, other] = await Promise.all([sits("Ada"), sits("Ada", { path: "/inbox" })]);
+  await one.opens(orderId);
+  await expect(other.page.getByRole("link", { name: "Answer: Van lettering" })).toBeVisible();
+  await one.center.getByRole("button", { name: "Accept" }).click();
+  await expect(other.page.getByRole("link", { name: "Answer: Van lettering" })).toHaveCount(0, { timeout: 2_000 });
+});
+
+test("the dashboard moves by itself", async ({ service, sits }) => {
+  const orderId = await service.started("Chess crest");
+  const [ada, sol] = await Promise.all([sits("Ada", { path: "/dashboard" }), sits("Sol", { path: "/dashboard" })]);
+  const waiting = ada.page.locator('[data-figure="Wait for your answer"] .figure-number');
+  const refunds = sol.page.locator('[data-row="PARTIAL_REFUND"] dd .number');
+  const [before, all] = [Number(await waiting.textContent()), Number(await refunds.textContent())];
+  const chart = ada.page.getByRole("img", { name: /events? in the last/ });
+  await expect(chart).not.toHaveAttribute("aria-label", /^0 events/);
+  const events = Number.parseInt((await chart.getAttribute("aria-label")) ?? "", 10);
+  await service.offers(orderId);
+  await expect(waiting).toHaveText(String(before + 1), { timeout: 3_000 });
+  await expect(refunds).toHaveText(String(all + 1), { timeout: 3_000 });
+  await expect(ada.page.getByRole("region", { name: "What happened last" })).toContainText("Farid offered $20.00 back");
+  await expect(chart).toHaveAttribute("aria-label", new RegExp(`^${String(events + 1)} events`));
+});
+
+test("an endless list: read on at the end, true at the top", async ({ service, sits }) => {
+  const given = { clientSubject: "client-2", freelancerSubject: "freelancer-2" };
+  for (let number = 1; number <= 60; number++) await service.places(`Endless ${String(number)}`, given);
+  const bela = await sits("Bela");
+  const rows = bela.page.locator(".order-row[data-reference]");
+  await expect(rows).toHaveCount(25);
+  await bela.page.mouse.move(400, 500);
+  await expect(async () => {
+    await bela.page.mouse.wheel(0, 4000);
+    await expect(rows).toHaveCount(60, { timeout: 500 });
+  }).toPass();
+  await service.places("Endless, and one more", given);
+  await expect(rows.first()).toContainText("Endless, and one more", { timeout: 2_000 });
+  await expect(async () => {
+    await bela.page.mouse.wheel(0, 4000);
+    await expect(rows).toHaveCount(61, { timeout: 500 });
+  }).toPass();
+  expect(new Set(await rows.evaluateAll((all) => all.map((row) => row.getAttribute("data-reference")))).size).toBe(61);
+
+  await bela.page.getByRole("searchbox").fill("endless 17");
+  await expect(rows).toHaveCount(1);
+  await bela.page.getByRole("searchbox").fill("");
+  await bela.page.getByRole("button", { name: /Status/ }).click();
+  await bela.page.getByRole("option", { name: "Completed" }).click();
+  await expect(bela.page.getByText("No order fits.")).toBeVisible();
+});
+
+/** Which states the light showed, in their order. */
+async function collectLights(page: import("@playwright/test").Page): Promise<() => Promise<string[]>> {
+  await page.evaluate(() => {
+    const light = document.querySelector(".light");
+    if (!light) throw new Error("There is no light.");
+    const seen = [light.getAttribute("data-light")];
+    Object.assign(globalThis, { lights: seen });
+    new MutationObserver(() => {
+      const now = light.getAttribute("data-light");
+      if (now !== seen.at(-1)) seen.push(now);
+    }).observe(light, { attributes: true });
+  });
+  return () => page.evaluate(() => (globalThis as unknown as { lights: string[] }).lights);
+}

@@ -1,4 +1,12 @@
-# The server in a container: two stages, no root, nothing written but under /data.
+# The server in a container: its parts are built apart, no root, nothing written but under /data.
+FROM node:20-slim AS web
+WORKDIR /build/web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+RUN npm ci
+COPY schema.graphql /build/schema.graphql
+COPY web ./
+RUN npm run codegen && npm run build
+
 FROM python:3.11-slim AS build
 WORKDIR /build
 COPY requirements/run.txt requirements/run.txt
@@ -15,7 +23,9 @@ RUN /opt/resolution-center/bin/pip install --no-cache-dir --no-deps --no-build-i
 FROM python:3.11-slim
 RUN useradd --uid 10001 --home-dir /data --create-home resolution
 COPY --from=build /opt/resolution-center /opt/resolution-center
-ENV PATH=/opt/resolution-center/bin:$PATH \
+COPY --from=web /build/web/dist /opt/resolution-center/web
+ENV RESOLUTION_WEB_FOLDER=/opt/resolution-center/web \
+    PATH=/opt/resolution-center/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     RESOLUTION_ENVIRONMENT=production
 USER 10001

@@ -25,6 +25,7 @@ from api.auth import InvalidToken, bearer
 from api.callers import Caller, Callers
 from api.context import Context, Product
 from api.errors import Code
+from api.execution import by_engine
 from api.schema import schema
 from api.socket import Session, Socket
 
@@ -52,7 +53,7 @@ class View(GraphQL[Context | Session, None]):
 
     def __init__(self, product: Product, callers: Callers, allowed_origins: tuple[str, ...]) -> None:
         super().__init__(
-            schema,
+            by_engine(schema),
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=INIT_TIMEOUT,

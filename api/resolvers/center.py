@@ -1,5 +1,6 @@
 """The page behind an order's «Resolution Center» link: what the viewer may do, and what is pending."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.context import Context
@@ -37,8 +38,12 @@ async def available(context: Context, order: OrderRow) -> list[OpenAction]:
 
 
 async def pending(context: Context, order: OrderRow) -> list[RequestRow]:
-    """The requests that may still be answered. One whose deadline has passed is not among them, swept or not."""
-    rows = await context.loaders.pending_requests.load(order.id) or []
+    """The requests that may still be answered."""
+    return still_pending(context, order, await context.loaders.pending_requests.load(order.id) or [])
+
+
+def still_pending(context: Context, order: OrderRow, rows: Sequence[RequestRow]) -> list[RequestRow]:
+    """Of an order's pending requests, those whose deadline has not passed, swept or not."""
     stands_still, now = order.frozen_at is not None, context.now()
     return [row for row in rows if stands_still or row.respond_by > now]
 

@@ -1,0 +1,153 @@
+"""The engine behind our schema: how Strawberry's fields are read directly, and what is answered a level at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from graphql import GraphQLField, GraphQLObjectType
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
+
+from api.context import Context
+from api.resolvers.center import still_pending
+from api.schema.center import ResolutionCenter
+from api.schema.orders import Order
+from api.schema.people import User
+from api.schema.requests import ResolutionRequest
+from engine import (
+    Attribute,
+    BatchFunction,
+    Engine,
+    EngineExecutor,
+    LevelInfo,
+    Method,
+    Reader,
+    ReaderOf,
+    Resolver,
+    ordinary,
+)
+
+
+class Executing(EngineExecutor, StrawberryGraphQLCoreExecutionContext):
+    """Strawberry's executor, with plans: its `execution_context_class`."""
+
+
+def by_engine(schema: strawberry.Schema) -> strawberry.Schema:
+    """The schema, executing queries, mutations and events by plans from now on, over HTTP and WebSocket alike."""
+    Executing.engine = engine_for(schema, BATCHES)
+    schema.execution_context_class = Executing
+    return schema
+
+
+def engine_for(schema: strawberry.Schema, batches: Mapping[tuple[str, str], BatchFunction] | None = None) -> Engine:
+    """An engine that reads the schema's fields as Strawberry does, without its wrapping."""
+    graphql_schema = schema._schema
+    return Engine(graphql_schema, reader_of=reader_for(schema), batches=batches, classes=_classes(schema))
+
+
+async def _people(context: Context, ids: list[UUID]) -> list[User]:
+    """Those whom rows name. Asked by several levels at once, as an order's two sides are, they take one statement."""
+    wanted = list(dict.fromkeys(ids))
+    rows = dict(zip(wanted, await context.loaders.users.load_many(wanted), strict=True))
+    users = {user_id: User.of(row) for user_id, row in rows.items() if row}
+    if len(users) < len(wanted):
+        raise LookupError("a row names a user who is not there")
+    return [users[user_id] for user_id in ids]
+
+
+async def _clients(orders: Sequence[Order], info: LevelInfo) -> list[User]:
+    return await _people(info.context, [order.row.client_id for order in orders])
+
+
+async def _freelancers(orders: Sequence[Order], info: LevelInfo) -> list[User]:
+    return await _people(info.context, [order.row.freelancer_id for order in orders])
+
+
+async def _pending_requests(centers: Sequence[ResolutionCenter], info: LevelInfo) -> list[list[ResolutionRequest]]:
+    context = info.context
+    loaded = await context.loaders.pending_requests.load_many([each.row.id for each in centers])
+    return [
+        [ResolutionRequest.of(row) for row in still_pending(context, each.row, rows or [])]
+        for each, rows in zip(centers, loaded, strict=True)
+    ]
+
+
+BATCHES: Mapping[tuple[str, str], BatchFunction] = {
+    ("Order", "client"): _clients,
+    ("Order", "freelancer"): _freelancers,
+    ("ResolutionCenter", "pendingRequests"): _pending_requests,
+}
+"""What is answered for a whole level at once: the fields of a page of orders. Each has its ordinary resolver too."""
+
+
+def reader_for(schema: strawberry.Schema) -> ReaderOf:
+    """How Strawberry's fields are read. Fields with extensions or permissions, schemas with exception handlers, and
+    whatever is not Strawberry's own are read the way that the schema has it."""
+
+    def reader_of(type_: GraphQLObjectType, name: str, field: GraphQLField) -> Reader:
+        definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        if (
+            not isinstance(definition, StrawberryField)
+            or definition.is_subscription
+            or definition.extensions
+            or schema.exception_handlers
+        ):
+            return ordinary(type_, name, field)
+        if definition.base_resolver is not None:
+            return _direct(schema, definition)
+        plain = definition.default_resolver is getattr and definition.python_name
+        return Attribute(definition.python_name) if plain else ordinary(type_, name, field)
+
+    return reader_of
+
+
+def _direct(schema: strawberry.Schema, field: StrawberryField) -> Reader:
+    """The resolver itself, called with what it asks for: as `get_arguments` and `get_result` of Strawberry do, but what
+    can be known beforehand is. Measured: 0.3 µs a call over the resolver's own time, for 2.3."""
+    resolver = field.base_resolver
+    assert resolver is not None
+    call: Callable[..., Any] = resolver
+    if callable(resolver.wrapped_func):
+        call = resolver.wrapped_func
+    takes_self = resolver.self_parameter is not None
+    named = [found.name for found in (resolver.parent_parameter, resolver.root_parameter) if found]
+    info_name = resolver.info_parameter.name if resolver.info_parameter else None
+    arguments = field.arguments
+    if takes_self and not named and info_name is None and not arguments:
+        return Method(call)
+    make_info = schema.config.info_class
+    registry, config = schema.schema_converter.scalar_registry, schema.config
+    if takes_self and not named and info_name == "info" and not arguments:
+        return Resolver(lambda source, raw, **_: call(source, info=make_info(_raw_info=raw, _field=field)))
+
+    def resolve(source: Any, raw: Any, **given: Any) -> Any:
+        info = make_info(_raw_info=raw, _field=field)
+        named_values = convert_arguments(given, arguments, scalar_registry=registry, config=config, info=info)
+        named_values |= dict.fromkeys(named, source)
+        if info_name is not None:
+            named_values[info_name] = info
+        return call(source, **named_values) if takes_self else call(**named_values)
+
+    return Resolver(resolve)
+
+
+def _classes(schema: strawberry.Schema) -> dict[type, str]:
+    """The types that their classes tell: none that is generic or asked for proof, and none of a class that is derived
+    from another one's. Objects that were cast with `strawberry.cast` are not looked for: nothing here casts."""
+    found = {
+        definition.origin: type_.name
+        for type_ in schema._schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType)
+        and isinstance(
+            definition := type_.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF), StrawberryObjectDefinition
+        )
+        and not definition.is_graphql_generic
+        and definition.concrete_of is None
+        and definition.is_type_of is None
+        and not any(interface.resolve_type for interface in definition.interfaces)
+    }
+    return {kind: name for kind, name in found.items() if not any(base in found for base in kind.__mro__[1:])}

@@ -1,0 +1,23 @@
+"""Executes GraphQL operations over a graphql-core schema level by level; knows nothing of what it is used for."""
+
+from engine.engine import Engine, Plan
+from engine.executor import EngineExecutor
+from engine.info import LevelInfo, ResolveInfo
+from engine.readers import Attribute, Batch, BatchFunction, Lookup, Method, Reader, ReaderOf, Resolver, ordinary
+
+__all__ = [
+    "Attribute",
+    "Batch",
+    "BatchFunction",
+    "Engine",
+    "EngineExecutor",
+    "LevelInfo",
+    "Lookup",
+    "Method",
+    "Plan",
+    "Reader",
+    "ReaderOf",
+    "ResolveInfo",
+    "Resolver",
+    "ordinary",
+]

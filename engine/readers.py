@@ -1,0 +1,60 @@
+"""How a field gets its values: five ways, each of which says what it needs and no more."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from graphql import GraphQLField, GraphQLObjectType
+
+BatchFunction: TypeAlias = Callable[..., Sequence[Any] | Awaitable[Sequence[Any]]]
+"""`function(parents, info, **arguments)`: one value for each parent, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`getattr(parent, name)`. A parent without it has an error there. Read for a whole level in C: 25 ns a value,
+    where calling a resolver that does it takes 250."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What graphql-core does where a field has no resolver: a mapping's item or an attribute, None where there is
+    none; called with the info and the arguments when it can be called."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """`function(parent, **arguments)`, async or not: a resolver that need not know where it stands. It saves the making
+    of an info, 160 ns a call."""
+
+    function: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """`function(parent, info, **arguments)`, async or not: graphql-core's own form."""
+
+    function: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`function(parents, info, **arguments)`, async or not: answers a whole level at once, one value for each parent in
+    their order. An exception in the place of a value is that parent's error; one that is raised is the error of all.
+    The info has no path: it stands for many places."""
+
+    function: BatchFunction
+
+
+Reader: TypeAlias = Attribute | Lookup | Method | Resolver | Batch
+ReaderOf: TypeAlias = Callable[[GraphQLObjectType, str, GraphQLField], Reader]
+"""Says how a field is read: its type, its name there, and its definition."""
+
+
+def ordinary(_: GraphQLObjectType, name: str, field: GraphQLField) -> Reader:
+    """As graphql-core reads it."""
+    return Lookup(name) if field.resolve is None else Resolver(field.resolve)

@@ -14,6 +14,7 @@ RUN python -m venv /opt/resolution-center \
  && /opt/resolution-center/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY api api
+COPY engine engine
 COPY models models
 COPY rules rules
 COPY subscriptions subscriptions

@@ -25,8 +25,8 @@ $(shell test -f web/dist/index.html || rm -f $(WEB_BUILT))
 WEB_SOURCES   = $(shell find web/src web/public web/scripts -type f 2>/dev/null) web/index.html web/graphiql.html web/vite.config.ts schema.graphql
 HAS_NODE     := { command -v node && command -v npm \
                 && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
-                && test "$$(npm --version | cut -d. -f1)" -ge 11; } >/dev/null 2>&1
-NO_NODE      := The web app takes Node 20.19 or newer and npm 11 or newer (npm install --global npm@11)
+                && test "$$(npm --version | cut -d. -f1)" -ge 10; } >/dev/null 2>&1
+NO_NODE      := The web app takes Node 20.19 or newer and npm 10 or newer
 CHROMIUM     ?= /usr/bin/chromium
 
 PORT ?= 8000
@@ -64,8 +64,14 @@ browser: ## set up what the tests in a browser need (Chromium by apt, npm's pack
 	  || npm --prefix tests/browser ci --silent \
 	  || echo 'npm can not install what drives the browser: tests in a browser are skipped.'
 
+.PHONY: services
+services: ## set up what the tests of deploy/ need (nginx, bubblewrap, by apt); without it they are skipped
+	@{ command -v nginx && command -v bwrap; } >/dev/null 2>&1 \
+	  || { apt-get -qq update && apt-get -qq install --yes nginx-light bubblewrap; } >/dev/null 2>&1 \
+	  || echo 'nginx and bubblewrap are not there, and apt-get can not install them here: tests of deploy/ are skipped.'
+
 .PHONY: web
-web: $(WEB_BUILT) ## build the web app, if its sources changed (Node 20.19, npm 11)
+web: $(WEB_BUILT) ## build the web app, if its sources changed (Node 20.19, npm 10)
 	@:
 
 .PHONY: web-if-possible

@@ -235,7 +235,7 @@ NOT_BUILT = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>Resolution Center</title>
 <h1>The web app is not built here</h1>
-<p>It takes Node 20.19 or newer with npm 11 or newer. Install them, run <code>make web</code>, and start the server
+<p>It takes Node 20.19 or newer with npm 10 or newer. Install them, run <code>make web</code>, and start the server
 again; <code>make run</code> does all of it when they are there.</p>
 <p>The API is served all the same:</p>
 <ul><li><code>/graphql</code>, over HTTP and WebSocket</li>{graphiql}<li><a href="/health/ready">health</a></li></ul>

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import live, load, machine, report, works
+from bench import live, load, machine, report, tables, works
 from bench.server import Server, serving
 from bench.world import World
 
@@ -38,7 +38,7 @@ def main() -> None:
     text = report.text(results, memory, load_before, _command(), _says(scale))
     print(text)
     if options.write:
-        report.write(PAGE, text)
+        tables.write(PAGE, text)
         print(f"Written into docs/{PAGE.name}.", file=sys.stderr)
 
 

@@ -37,12 +37,12 @@ def measured(url: str, watches: Sequence[Watch]) -> Delays:
 async def _measured(url: str, watches: Sequence[Watch]) -> Delays:
     delays = Delays([], [], [])
     async with AsyncExitStack() as stack:
-        sockets = [await stack.enter_async_context(_socket(url)) for _ in watches]
-        await asyncio.gather(*(_subscribe(socket, watch) for socket, watch in zip(sockets, watches, strict=True)))
+        sockets = [await stack.enter_async_context(socket(url)) for _ in watches]
+        await asyncio.gather(*(subscribe(each, watch) for each, watch in zip(sockets, watches, strict=True)))
         caller = await Caller.open(url)
         stack.callback(caller.close)
-        for socket, watch in zip(sockets, watches, strict=True):
-            await _one(caller, socket, watch, delays)
+        for each, watch in zip(sockets, watches, strict=True):
+            await _one(caller, each, watch, delays)
             await asyncio.sleep(_PAUSE)
     return delays
 
@@ -69,20 +69,21 @@ async def _event(socket: ClientConnection) -> float:
     return now
 
 
-def _socket(url: str) -> connect:
+def socket(url: str) -> connect:
+    """A socket of graphql-transport-ws, to be entered."""
     return connect(
         f"{url.replace('http', 'ws', 1)}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")], compression=None
     )
 
 
-async def _subscribe(socket: ClientConnection, watch: Watch) -> None:
+async def subscribe(connection: ClientConnection, watch: Watch) -> None:
     """Returns when the stream stands. It says nothing of its own, so a query on the same socket has to tell."""
-    await _send(socket, {"type": "connection_init", "payload": {"authorization": watch.token}})
-    await _receive(socket, "connection_ack")
-    await _send(socket, _operation("watch", WATCH, {"id": watch.order_id}))
-    await _send(socket, _operation("ask", "{ viewer { name } }", {}))
-    await _receive(socket, "next")
-    await _receive(socket, "complete")
+    await _send(connection, {"type": "connection_init", "payload": {"authorization": watch.token}})
+    await _receive(connection, "connection_ack")
+    await _send(connection, _operation("watch", WATCH, {"id": watch.order_id}))
+    await _send(connection, _operation("ask", "{ viewer { name } }", {}))
+    await _receive(connection, "next")
+    await _receive(connection, "complete")
 
 
 def _operation(name: str, document: str, variables: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """The tables: medians over the rounds, what they mean, and on which machine they came about."""
 
-from pathlib import Path
 from statistics import median
 
 from bench import machine
 from bench.live import Delays
 from bench.load import Measured
+from bench.tables import listed, table
 from bench.works import Work
 
 _READING = """\
@@ -15,8 +15,6 @@ process and the server's HTTP can do at most. In the second, each order is watch
 own while its freelancer makes an offer. The commit lies between sending the mutation and the event, so that the time
 from commit to socket is at most the second row's. The event does not wait for the answer: the third row is negative
 where it comes first."""
-
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
 class Results:
@@ -54,10 +52,10 @@ def text(results: Results, memory: int, load_before: float, command: str, says: 
     head += ["load, % of a core"]
     return "\n\n".join(
         [
-            _table(head, results.rows()),
-            _table(["live: one change at a time", "p50, ms", "p99, ms", "max, ms"], results.live_rows()),
+            table(head, results.rows()),
+            table(["live: one change at a time", "p50, ms", "p99, ms", "max, ms"], results.live_rows()),
             _READING,
-            _list(
+            listed(
                 {
                     "what": says,
                     "server": f"`resolution-center serve`, one process on one core, SQLite, production settings; "
@@ -71,15 +69,6 @@ def text(results: Results, memory: int, load_before: float, command: str, says: 
             ),
         ]
     )
-
-
-def write(page: Path, report: str) -> None:
-    """Puts the report between the page's markers."""
-    before, found, rest = page.read_text().partition(BEGIN)
-    _, closed, after = rest.partition(END)
-    if not found or not closed:
-        raise LookupError(f"{page.name} lacks the markers {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n{report}\n{END}{after}")
 
 
 def _row(work: Work, rounds: list[Measured]) -> list[str]:
@@ -108,12 +97,3 @@ def _delay_cells(rounds: list[list[float]]) -> list[str]:
 
 def _quantile(ordered: list[float], share: float) -> float:
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
-
-
-def _list(items: dict[str, str]) -> str:
-    return "\n".join(f"- {name}: {value}" for name, value in items.items())

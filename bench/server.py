@@ -33,12 +33,14 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, orders: int) -> Iterator[Server]:
-    """The product with so many orders, as in production, for as long as the block runs."""
+def serving(folder: Path, orders: int, database_url: str | None = None, **settings: str) -> Iterator[Server]:
+    """The product with so many orders, as in production, for as long as the block runs; on SQLite, unless another
+    database is named, which must be migrated."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)} | {
         "RESOLUTION_ENVIRONMENT": "production",
-        "RESOLUTION_DATABASE_URL": f"sqlite://{folder}/bench.sqlite3",
+        "RESOLUTION_DATABASE_URL": database_url or f"sqlite://{folder}/bench.sqlite3",
         "RESOLUTION_JWT_SECRET": SECRET,
+        **settings,
     }
     program = str(Path(sys.executable).parent / "resolution-center")
     print(f"seeding {orders:,} orders", file=sys.stderr, flush=True)

@@ -88,6 +88,10 @@ class Offers:
         some = self._parts[part][: self._reserved(part)][:number]
         return [Watch(token(order.client), order.id, _offer(order)) for order in some]
 
+    def watched_with(self, part: int) -> list[Watch]:
+        """All the orders of a part, for whoever watches them and makes the offers himself."""
+        return [Watch(token(order.client), order.id, _offer(order)) for order in self._parts[part]]
+
     def work(self, part: int) -> Work:
         """The others, to be offered as fast as can be."""
         requests = [_offer(order) for order in self._parts[part][self._reserved(part) :]]

@@ -1,0 +1,25 @@
+"""Tables in Markdown, and where a page takes them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The first column is words, the others are figures."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
+
+
+def listed(items: dict[str, str]) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in items.items())
+
+
+def write(page: Path, report: str) -> None:
+    """Puts the report between the page's markers."""
+    before, found, rest = page.read_text().partition(BEGIN)
+    _, closed, after = rest.partition(END)
+    if not found or not closed:
+        raise LookupError(f"{page.name} lacks the markers {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n{report}\n{END}{after}")

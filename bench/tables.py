@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The first column is words, the others are figures."""
@@ -16,10 +14,11 @@ def listed(items: dict[str, str]) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in items.items())
 
 
-def write(page: Path, report: str) -> None:
-    """Puts the report between the page's markers."""
-    before, found, rest = page.read_text().partition(BEGIN)
-    _, closed, after = rest.partition(END)
+def write(page: Path, report: str, section: str = "bench") -> None:
+    """Puts the report between the page's markers of that section."""
+    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+    before, found, rest = page.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise LookupError(f"{page.name} lacks the markers {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n{report}\n{END}{after}")
+        raise LookupError(f"{page.name} lacks the markers {begin} and {end}")
+    page.write_text(f"{before}{begin}\n{report}\n{end}{after}")

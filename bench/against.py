@@ -1,0 +1,226 @@
+"""`python -m bench.against`: our server and its peers on one PostgreSQL, one Redis and the same orders, in turns."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from bench import load, machine, tables, works
+from bench.postgresql import own_database
+from bench.server import SECRET, serving
+from bench.world import World
+
+PEERS = Path(__file__).parent / "peers"
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+OURS = "ours"
+_POSTGRES, _REDIS = "RESOLUTION_TEST_POSTGRES_URL", "RESOLUTION_TEST_REDIS_URL"
+_NODE = ("mercurius", "graphql-yoga", "graphql", "pg", "fastify")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured; each round measures every work at every server once, one after the other."""
+
+    orders: int
+    rounds: int
+    seconds: float
+    warm_up: float
+
+
+FULL = Extent(orders=10_000, rounds=5, seconds=3, warm_up=2)
+QUICK = Extent(orders=200, rounds=1, seconds=0.3, warm_up=0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers; `writes` unless it is only compared in what it reads."""
+
+    name: str
+    url: str
+    pid: int
+    writes: bool = True
+
+
+@dataclass
+class Results:
+    """Every round of every work at every server."""
+
+    titles: dict[str, str] = field(default_factory=dict)
+    found: dict[tuple[str, str], list[load.Measured]] = field(default_factory=dict)
+
+    def add(self, work: works.Work, server: Running, measured: load.Measured) -> None:
+        self.titles[work.name] = work.title
+        self.found.setdefault((work.name, server.name), []).append(measured)
+
+    def rate(self, work: str, server: str) -> float | None:
+        rounds = self.found.get((work, server))
+        return median(len(each.latencies) / each.seconds for each in rounds) if rounds else None
+
+    def cpu_ms(self, work: str, server: str) -> float | None:
+        rounds = self.found.get((work, server))
+        return median(each.server_cpu / len(each.latencies) * 1e3 for each in rounds) if rounds else None
+
+
+def main() -> None:
+    options = _options()
+    extent = QUICK if options.quick else FULL
+    postgres, redis = options.postgres or os.environ.get(_POSTGRES), options.redis or os.environ.get(_REDIS)
+    if not postgres or not redis:
+        raise SystemExit(f"Name the services: --postgres and --redis, or {_POSTGRES} and {_REDIS}.")
+    load_before = machine.load_average()
+    with ExitStack() as stack:
+        servers = _servers(stack, postgres, redis, extent)
+        generator = stack.enter_context(load.generator())
+        results = _measured(servers, generator, extent)
+    text = _text(results, [server.name for server in servers], extent, load_before)
+    print(text)
+    if options.write:
+        tables.write(PAGE, text, "peers")
+        print(f"Written into docs/{PAGE.name}.", file=sys.stderr)
+
+
+# ---------------------------------------------------------------- the servers
+
+
+def _servers(stack: ExitStack, postgres: str, redis: str, extent: Extent) -> list[Running]:
+    """All of them at once: who is not measured is idle."""
+    _install()
+    database = stack.enter_context(own_database(postgres))
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    ours = stack.enter_context(serving(folder, extent.orders, database, RESOLUTION_BROADCAST_URL=redis))
+    environ = {"DATABASE_URL": database, "REDIS_URL": redis, "JWT_SECRET": SECRET, "NODE_ENV": "production"}
+    return [
+        Running(OURS, ours.url, ours.pid),
+        stack.enter_context(_peer("Mercurius + JIT", ["node", str(PEERS / "mercurius.mjs")], environ)),
+        stack.enter_context(_peer("GraphQL Yoga", ["node", str(PEERS / "yoga.mjs")], environ)),
+        stack.enter_context(
+            _peer("plain Strawberry", [sys.executable, "-m", "bench.peers.plain_strawberry"], environ, writes=False)
+        ),
+    ]
+
+
+def _install() -> None:
+    if not (PEERS / "node_modules" / ".package-lock.json").exists():
+        _say("installing the peers")
+        subprocess.run(["npm", "ci", "--silent"], cwd=PEERS, check=True)  # noqa: S607 - as whoever runs it has it
+
+
+@contextmanager
+def _peer(name: str, command: Sequence[str], environ: dict[str, str], *, writes: bool = True) -> Iterator[Running]:
+    process = subprocess.Popen(
+        command, cwd=PEERS.parent.parent, env=os.environ | environ, stdout=subprocess.PIPE, text=True
+    )
+    machine.pin(process.pid, machine.core_of_the_server())
+    try:
+        assert process.stdout
+        port = process.stdout.readline().strip()
+        if not port.isdigit():
+            raise RuntimeError(f"{name} did not start")
+        yield Running(name, f"http://127.0.0.1:{port}", process.pid, writes)
+    finally:
+        process.kill()
+        process.wait()
+
+
+# ---------------------------------------------------------------- the measuring
+
+
+def _measured(servers: Sequence[Running], generator: load.Generator, extent: Extent) -> Results:
+    world = World.read(servers[0].url)
+    writers = [server for server in servers if server.writes]
+    # Each order takes one offer: each round of each server has orders of its own.
+    offers = works.Offers(world, parts=(extent.rounds + 1) * len(writers))
+    reads = [works.health(), works.page_of_orders(world), works.one_order(world)]
+    results = Results()
+    for turn in range(extent.rounds + 1):
+        # The first turn warms up, and is forgotten.
+        seconds = extent.seconds if turn else extent.warm_up
+        for work in reads:
+            for server in servers:
+                _one(results if turn else None, generator, work, server, seconds)
+        for number, server in enumerate(writers):
+            _one(results if turn else None, generator, offers.work(turn * len(writers) + number), server, seconds)
+    return results
+
+
+def _one(results: Results | None, generator: load.Generator, work: works.Work, server: Running, seconds: float) -> None:
+    _say(f"{work.name} at {server.name}")
+    found = generator.run(load.measured, server.url, server.pid, work, seconds)
+    if results:
+        results.add(work, server, found)
+
+
+# ---------------------------------------------------------------- the page
+
+
+def _text(results: Results, servers: Sequence[str], extent: Extent, load_before: float) -> str:
+    rates = [
+        [f"{name}: {title}", *(_figure(results.rate(name, server), ",.0f") for server in servers)]
+        for name, title in results.titles.items()
+    ]
+    ratios = [
+        [name, *(_ratio(results.rate(name, OURS), results.rate(name, server)) for server in servers[1:])]
+        for name in results.titles
+    ]
+    cpu = [[name, *(_figure(results.cpu_ms(name, server), ".2f") for server in servers)] for name in results.titles]
+    return "\n\n".join(
+        [
+            tables.table(["requests/s", *servers], rates),
+            tables.table(["ours, as a multiple of", *servers[1:]], ratios),
+            tables.table(["server CPU, ms a request", *servers], cpu),
+            tables.listed(
+                {
+                    "what": f"{extent.orders:,} orders in PostgreSQL; {extent.rounds} rounds of {extent.seconds:g} s "
+                    f"a work and server, in turns, after a warm-up; medians; {works.CONNECTIONS} connections",
+                    "servers": "one process on one core each; PostgreSQL, Redis and the load on the other",
+                    "machine": machine.description(),
+                    "versions": f"{machine.versions()}; {_node_versions()}",
+                    "load average before the run": f"{load_before:.1f}",
+                    "command": "`python -m bench.against --write`",
+                }
+            ),
+        ]
+    )
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _ratio(ours: float | None, theirs: float | None) -> str:
+    return "" if ours is None or theirs is None else f"{ours / theirs:.2f}"
+
+
+def _node_versions() -> str:
+    def version(package: str) -> str:
+        text = (PEERS / "node_modules" / package / "package.json").read_text()
+        return f"{package} {json.loads(text)['version']}"
+
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)  # noqa: S607
+    return ", ".join([f"Node {node.stdout.strip().removeprefix('v')}", *map(version, _NODE)])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.against", description=__doc__)
+    parser.add_argument(
+        "--postgres", metavar="URL", help=f"a PostgreSQL server to make a database on; else {_POSTGRES}"
+    )
+    parser.add_argument("--redis", metavar="URL", help=f"a Redis server to ring through; else {_REDIS}")
+    parser.add_argument("--quick", action="store_true", help="a run of seconds, to see that it works")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
+    return parser.parse_args()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

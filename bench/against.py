@@ -5,14 +5,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bench import load, machine, tables, works
+from bench import fanout, load, machine, tables, works
 from bench.postgresql import own_database
 from bench.server import SECRET, serving
 from bench.world import World
@@ -32,10 +32,12 @@ class Extent:
     rounds: int
     seconds: float
     warm_up: float
+    sockets: int
+    live_seconds: float
 
 
-FULL = Extent(orders=10_000, rounds=5, seconds=3, warm_up=2)
-QUICK = Extent(orders=200, rounds=1, seconds=0.3, warm_up=0.2)
+FULL = Extent(orders=10_000, rounds=5, seconds=3, warm_up=2, sockets=1_000, live_seconds=6)
+QUICK = Extent(orders=200, rounds=1, seconds=0.3, warm_up=0.2, sockets=20, live_seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,20 @@ class Results:
 
     titles: dict[str, str] = field(default_factory=dict)
     found: dict[tuple[str, str], list[load.Measured]] = field(default_factory=dict)
+    live: dict[tuple[str, str], list[fanout.Delivered]] = field(default_factory=dict)
+    live_titles: dict[str, str] = field(default_factory=dict)
 
     def add(self, work: works.Work, server: Running, measured: load.Measured) -> None:
         self.titles[work.name] = work.title
         self.found.setdefault((work.name, server.name), []).append(measured)
+
+    def add_live(self, plan: fanout.Plan, server: Running, delivered: fanout.Delivered) -> None:
+        self.live_titles[plan.name] = plan.title
+        self.live.setdefault((plan.name, server.name), []).append(delivered)
+
+    def of_live(self, plan: str, server: str, figure: Callable[[fanout.Delivered], float]) -> float | None:
+        rounds = self.live.get((plan, server))
+        return median(map(figure, rounds)) if rounds else None
 
     def rate(self, work: str, server: str) -> float | None:
         rounds = self.found.get((work, server))
@@ -136,7 +148,10 @@ def _measured(servers: Sequence[Running], generator: load.Generator, extent: Ext
     world = World.read(servers[0].url)
     writers = [server for server in servers if server.writes]
     # Each order takes one offer: each round of each server has orders of its own.
-    offers = works.Offers(world, parts=(extent.rounds + 1) * len(writers))
+    offers = works.Offers(world, parts=(extent.rounds + 1) * len(writers) + 1)
+    plans = fanout.plans(
+        offers.watched_by_both((extent.rounds + 1) * len(writers)), extent.sockets, extent.live_seconds
+    )
     reads = [works.health(), works.page_of_orders(world), works.one_order(world)]
     results = Results()
     for turn in range(extent.rounds + 1):
@@ -147,6 +162,11 @@ def _measured(servers: Sequence[Running], generator: load.Generator, extent: Ext
                 _one(results if turn else None, generator, work, server, seconds)
         for number, server in enumerate(writers):
             _one(results if turn else None, generator, offers.work(turn * len(writers) + number), server, seconds)
+    for _ in range(min(extent.rounds, LIVE_ROUNDS)):
+        for plan in plans:
+            for server in writers:
+                _say(f"{plan.name} at {server.name}")
+                results.add_live(plan, server, generator.run(fanout.measured, server.url, server.pid, plan))
     return results
 
 
@@ -160,7 +180,23 @@ def _one(results: Results | None, generator: load.Generator, work: works.Work, s
 # ---------------------------------------------------------------- the page
 
 
+LIVE_ROUNDS = 3
+LIVE_FIGURES: dict[str, Callable[[fanout.Delivered], float]] = {
+    "p50, ms": lambda found: _quantile(found.lateness, 0.5) * 1e3,
+    "p99, ms": lambda found: _quantile(found.lateness, 0.99) * 1e3,
+    "delivered, % of what was to be": lambda found: len(found.lateness) / found.expected * 100,
+    "server, % of a core": lambda found: found.server_cpu / found.seconds * 100,
+    "server CPU, µs a delivery": lambda found: found.server_cpu / max(len(found.lateness), 1) * 1e6,
+    "memory, KiB a socket": lambda found: found.socket_bytes / 1024,
+}
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else float("nan")
+
+
 def _text(results: Results, servers: Sequence[str], extent: Extent, load_before: float) -> str:
+    writers = [server for server in servers if any((plan, server) in results.live for plan in results.live_titles)]
     rates = [
         [f"{name}: {title}", *(_figure(results.rate(name, server), ",.0f") for server in servers)]
         for name, title in results.titles.items()
@@ -170,11 +206,18 @@ def _text(results: Results, servers: Sequence[str], extent: Extent, load_before:
         for name in results.titles
     ]
     cpu = [[name, *(_figure(results.cpu_ms(name, server), ".2f") for server in servers)] for name in results.titles]
+    live = [
+        [f"{name}: {what}", *(_figure(results.of_live(name, server, figure), ",.1f") for server in writers)]
+        for name in results.live_titles
+        for what, figure in LIVE_FIGURES.items()
+    ]
     return "\n\n".join(
         [
             tables.table(["requests/s", *servers], rates),
             tables.table(["ours, as a multiple of", *servers[1:]], ratios),
             tables.table(["server CPU, ms a request", *servers], cpu),
+            tables.listed(results.live_titles),
+            tables.table(["live", *writers], live),
             tables.listed(
                 {
                     "what": f"{extent.orders:,} orders in PostgreSQL; {extent.rounds} rounds of {extent.seconds:g} s "

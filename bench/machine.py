@@ -31,6 +31,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def resident_bytes(pid: int) -> int:
+    """The memory that a process holds."""
+    [kibibytes] = re.findall(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(kibibytes) * 1024
+
+
 def load_average() -> float:
     """How many processes wanted to run in the last minute: whoever else is at work here shows in it."""
     return os.getloadavg()[0]

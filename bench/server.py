@@ -27,9 +27,7 @@ class Server:
 
     def memory(self) -> int:
         """Its resident memory, in bytes."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        [kibibytes] = re.findall(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
-        return int(kibibytes) * 1024
+        return machine.resident_bytes(self.pid)
 
 
 @contextmanager

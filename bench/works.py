@@ -75,6 +75,15 @@ class Watch:
     offer: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """An order whose freelancer makes offers and takes them back, again and again."""
+
+    token: str
+    order_id: str
+    offer: bytes
+
+
 class Offers:
     """The orders that take an offer, shared out over the rounds: each takes one, once."""
 
@@ -91,6 +100,17 @@ class Offers:
     def watched_with(self, part: int) -> list[Watch]:
         """All the orders of a part, for whoever watches them and makes the offers himself."""
         return [Watch(token(order.client), order.id, _offer(order)) for order in self._parts[part]]
+
+    def watched_by_both(self, part: int) -> list[tuple[Changing, Watch, Watch]]:
+        """All the orders of a part, to be changed while both sides watch."""
+        return [
+            (
+                Changing(token(order.freelancer), order.id, _offer(order)),
+                Watch(token(order.client), order.id, _offer(order)),
+                Watch(token(order.freelancer), order.id, _offer(order)),
+            )
+            for order in self._parts[part]
+        ]
 
     def work(self, part: int) -> Work:
         """The others, to be offered as fast as can be."""

@@ -5,7 +5,9 @@ import Fastify from 'fastify'
 import mercurius from 'mercurius'
 import redisEmitter from 'mqemitter-redis'
 import { fields } from './fields.mjs'
-import { connection, offerPartialRefund, orderOf, ordersOf, pendingByOrder, userId, usersById, uuidOf } from './store.mjs'
+import {
+  connection, offerPartialRefund, orderOf, ordersOf, pendingByOrder, userId, usersById, uuidOf, withdrawRequest,
+} from './store.mjs'
 
 const verify = createVerifier({ key: process.env.JWT_SECRET, algorithms: ['HS256'], cache: true })
 const schema = readFileSync(new URL('schema.graphql', import.meta.url), 'utf8')
@@ -13,6 +15,13 @@ const schema = readFileSync(new URL('schema.graphql', import.meta.url), 'utf8')
 async function viewerOf(authorization) {
   const claims = verify((authorization ?? '').replace(/^Bearer /i, ''))
   return { viewer: await userId(claims.sub) }
+}
+
+/** A resolver that changes something, and tells those who watch. */
+const changing = (change) => async (_, { input }, { viewer, pubsub }) => {
+  const { answer, event } = await change(viewer, input)
+  if (event) await pubsub.publish({ topic: `order/${event.order_id}`, payload: { orderEvents: event } })
+  return answer
 }
 
 const resolvers = {
@@ -23,11 +32,8 @@ const resolvers = {
     viewer: async (_, __, { viewer }) => (await usersById([viewer]))[0],
   },
   Mutation: {
-    offerPartialRefund: async (_, { input }, { viewer, pubsub }) => {
-      const { answer, event } = await offerPartialRefund(viewer, input)
-      if (event) await pubsub.publish({ topic: `order/${event.order_id}`, payload: { orderEvents: event } })
-      return answer
-    },
+    offerPartialRefund: changing(offerPartialRefund),
+    withdrawRequest: changing(withdrawRequest),
   },
   Subscription: {
     orderEvents: {
@@ -56,6 +62,7 @@ app.register(mercurius, {
   jit: 1,
   context: (request) => viewerOf(request.headers.authorization),
   subscription: {
+    fullWsTransport: true,
     emitter: redisEmitter({ connectionString: process.env.REDIS_URL }),
     onConnect: ({ payload }) => viewerOf(payload.authorization),
   },

@@ -136,7 +136,8 @@ async function whyNot(db, order, viewer, input) {
   }
   const { rows } = await db.query({
     name: 'open',
-    text: `SELECT 1 FROM requests WHERE order_id = $1 AND kind = 'PARTIAL_REFUND' AND status IN ('PENDING', 'ACCEPTED') LIMIT 1`,
+    text: `SELECT 1 FROM requests
+      WHERE order_id = $1 AND kind = 'PARTIAL_REFUND' AND status IN ('PENDING', 'ACCEPTED') LIMIT 1`,
     values: [order.id],
   })
   return rows.length ? refused('REQUEST_ALREADY_PENDING', 'An offer is open already.', ['orderId']) : null
@@ -177,23 +178,29 @@ async function written(db, order, viewer, input) {
     text: 'INSERT INTO confidences (request_id, reason) VALUES ($1, $2)',
     values: [request.id, input.confidentialReason],
   })
+  const event = await appended(db, order, viewer, 'REQUEST_OPENED', 'PENDING', request)
+  return { request, event }
+}
+
+async function appended(db, order, viewer, kind, status, request) {
+  const opened = status === 'PENDING'
   await db.query({
     name: 'touch',
-    text: `UPDATE orders SET version = version + 1, awaits_client = true,
-      next_deadline_at = LEAST(next_deadline_at, $2) WHERE id = $1`,
-    values: [order.id, respondBy],
+    text: `UPDATE orders SET version = version + 1, awaits_client = $2,
+      next_deadline_at = LEAST(next_deadline_at, $3) WHERE id = $1`,
+    values: [order.id, opened, opened ? request.respond_by : null],
   })
   const log = await db.query({ name: 'log', text: 'UPDATE log SET position = position + 1 WHERE id = 1 RETURNING position' })
   const event = {
     position: log.rows[0].position,
     order_id: order.id,
     sequence: order.version + 1,
-    kind: 'REQUEST_OPENED',
-    occurred_at: now,
+    kind,
+    occurred_at: new Date(),
     actor_id: viewer,
     actor_role: 'FREELANCER',
     order_status: order.status,
-    request_status: 'PENDING',
+    request_status: status,
     client_id: order.client_id,
     freelancer_id: order.freelancer_id,
   }
@@ -201,8 +208,61 @@ async function written(db, order, viewer, input) {
     name: 'event',
     text: `INSERT INTO events (position, order_id, sequence, kind, occurred_at, actor_id, actor_role, order_status,
         request_id, request_status, changes, client_id, freelancer_id, placed_by_id)
-      VALUES ($1, $2, $3, 'REQUEST_OPENED', $4, $5, 'FREELANCER', $6, $7, 'PENDING', $8, $9, $10, $11)`,
-    values: [event.position, order.id, event.sequence, now, viewer, order.status, request.id, JSON.stringify([request]), ...people],
+      VALUES ($1, $2, $3, $4, $5, $6, 'FREELANCER', $7, $8, $9, $10, $11, $12, $13)`,
+    values: [
+      ...[event.position, order.id, event.sequence, kind, event.occurred_at, viewer, order.status, request.id, status],
+      ...[JSON.stringify([request]), order.client_id, order.freelancer_id, order.placed_by_id],
+    ],
   })
-  return { request, event }
+  return event
+}
+
+/** Takes an offer back: the answer, and the event to be published. */
+export async function withdrawRequest(viewer, input) {
+  const db = await pool.connect()
+  try {
+    await db.query('BEGIN')
+    const found = await db.query({
+      name: 'which',
+      text: `SELECT id, order_id, kind, status, requested_by_id, requested_by_role, created_at, respond_by, on_deadline,
+          currency, amount_minor FROM requests WHERE id = $1`,
+      values: [uuidOf('ResolutionRequest', input.requestId)],
+    })
+    const request = found.rows[0]
+    if (!request) {
+      await db.query('ROLLBACK')
+      return { answer: refused('NOT_FOUND', 'There is no such request that you may see.', ['requestId']) }
+    }
+    const { rows } = await db.query({
+      name: 'lock',
+      text: `SELECT ${COLUMNS}, placed_by_id FROM orders WHERE id = $1 FOR UPDATE`,
+      values: [request.order_id],
+    })
+    const order = rows[0]
+    const mine = request.requested_by_id === viewer
+    const taken = mine && (await takenBack(db, request))
+    if (!taken) {
+      await db.query('ROLLBACK')
+      const code = mine ? 'REQUEST_NOT_PENDING' : 'NOT_FOUND'
+      return { answer: refused(code, 'There is no pending request of yours.', ['requestId']) }
+    }
+    const event = await appended(db, order, viewer, 'REQUEST_WITHDRAWN', 'WITHDRAWN', request)
+    await db.query('COMMIT')
+    return { answer: { request: { ...request, status: 'WITHDRAWN' }, userErrors: [] }, event }
+  } catch (error) {
+    await db.query('ROLLBACK').catch(() => {})
+    throw error
+  } finally {
+    db.release()
+  }
+}
+
+async function takenBack(db, request) {
+  const { rowCount } = await db.query({
+    name: 'withdraw',
+    text: `UPDATE requests SET status = 'WITHDRAWN', settled_at = now(), settled_by_role = requested_by_role
+      WHERE id = $1 AND status = 'PENDING'`,
+    values: [request.id],
+  })
+  return rowCount === 1
 }

@@ -9,7 +9,9 @@ import { createPubSub, createSchema, createYoga } from 'graphql-yoga'
 import { Redis } from 'ioredis'
 import { WebSocketServer } from 'ws'
 import { fields } from './fields.mjs'
-import { connection, offerPartialRefund, orderOf, ordersOf, pendingByOrder, userId, usersById, uuidOf } from './store.mjs'
+import {
+  connection, offerPartialRefund, orderOf, ordersOf, pendingByOrder, userId, usersById, uuidOf, withdrawRequest,
+} from './store.mjs'
 
 const verify = createVerifier({ key: process.env.JWT_SECRET, algorithms: ['HS256'], cache: true })
 const pubsub = createPubSub({
@@ -29,6 +31,13 @@ async function contextOf(authorization) {
 }
 
 const { ResolutionRequest, ...types } = fields
+/** A resolver that changes something, and tells those who watch. */
+const changing = (change) => async (_, { input }, { viewer }) => {
+  const { answer, event } = await change(viewer, input)
+  if (event) pubsub.publish(`order/${event.order_id}`, event)
+  return answer
+}
+
 const resolvers = {
   ...types,
   ResolutionRequest: { __resolveType: ResolutionRequest.resolveType },
@@ -45,11 +54,8 @@ const resolvers = {
     viewer: (_, __, { viewer, users }) => users.load(viewer),
   },
   Mutation: {
-    offerPartialRefund: async (_, { input }, { viewer }) => {
-      const { answer, event } = await offerPartialRefund(viewer, input)
-      if (event) pubsub.publish(`order/${event.order_id}`, event)
-      return answer
-    },
+    offerPartialRefund: changing(offerPartialRefund),
+    withdrawRequest: changing(withdrawRequest),
   },
   Subscription: {
     orderEvents: {

@@ -8,6 +8,7 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
+from models.instants import DatetimeField
 from rules.vocabulary import OrderEventKind, OrderStatus, RequestStatus, Role
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class EventRow(Model):
     )
     sequence = fields.IntField()
     kind = fields.CharEnumField(OrderEventKind, max_length=24)
-    occurred_at = fields.DatetimeField()
+    occurred_at = DatetimeField()
     actor: fields.ForeignKeyNullableRelation["UserRow"] = fields.ForeignKeyField(
         "models.UserRow", related_name=False, on_delete=fields.RESTRICT, null=True, db_index=False
     )

@@ -7,6 +7,8 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
+from models.instants import DatetimeField
+
 
 class IdempotencyRow(Model):
     """One key of one caller. `fingerprint` is a digest of the mutation and its input; `subject_id` what it answered."""
@@ -16,7 +18,7 @@ class IdempotencyRow(Model):
     key = fields.CharField(max_length=255)
     fingerprint = fields.CharField(max_length=64)
     subject_id: UUID = fields.UUIDField()
-    created_at = fields.DatetimeField()
+    created_at = DatetimeField()
 
     class Meta:
         app = "models"

@@ -8,6 +8,7 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
+from models.instants import DatetimeField
 from rules.ledger import Account
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class LedgerEntryRow(Model):
     account = fields.CharEnumField(Account, max_length=12)
     currency = fields.CharField(max_length=3)
     amount_minor = fields.BigIntField()
-    posted_at = fields.DatetimeField()
+    posted_at = DatetimeField()
 
     order_id: UUID
 

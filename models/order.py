@@ -8,6 +8,7 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
+from models.instants import DatetimeField
 from rules.vocabulary import CancellationCause, OrderStatus
 
 if TYPE_CHECKING:
@@ -35,23 +36,23 @@ class OrderRow(Model):
     price_minor = fields.BigIntField()
     refunded_minor = fields.BigIntField(default=0)
     delivery_days = fields.IntField()
-    created_at = fields.DatetimeField()
-    started_at = fields.DatetimeField(null=True)
-    delivery_due_at = fields.DatetimeField(null=True)
-    delivered_at = fields.DatetimeField(null=True)
-    auto_completes_at = fields.DatetimeField(null=True)
+    created_at = DatetimeField()
+    started_at = DatetimeField(null=True)
+    delivery_due_at = DatetimeField(null=True)
+    delivered_at = DatetimeField(null=True)
+    auto_completes_at = DatetimeField(null=True)
     reminded_seconds = fields.IntField(null=True)
-    completed_at = fields.DatetimeField(null=True)
-    cancelled_at = fields.DatetimeField(null=True)
+    completed_at = DatetimeField(null=True)
+    cancelled_at = DatetimeField(null=True)
     cancellation_cause = fields.CharEnumField(CancellationCause, max_length=24, null=True)
     counted = fields.BooleanField(default=True)
-    frozen_at = fields.DatetimeField(null=True)
-    next_deadline_at = fields.DatetimeField(null=True)
+    frozen_at = DatetimeField(null=True)
+    next_deadline_at = DatetimeField(null=True)
     """When the next deadline or reminder takes effect: what the sweep looks for."""
     awaits_client = fields.BooleanField(default=False)
     awaits_freelancer = fields.BooleanField(default=False)
     """Whether a pending request waits for that side's answer."""
-    due_sort = fields.DatetimeField()
+    due_sort = DatetimeField()
     """`delivery_due_at`, or the end of time while there is none: databases disagree where nothing is sorted."""
     price_sort = fields.BigIntField()
     """The price in ten-thousandths of its unit."""

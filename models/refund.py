@@ -9,6 +9,7 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
+from models.instants import DatetimeField
 from rules.vocabulary import RefundStatus
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ class RefundRow(Model):
     currency = fields.CharField(max_length=3)
     amount_minor = fields.BigIntField()
     status = fields.CharEnumField(RefundStatus, max_length=12)
-    created_at = fields.DatetimeField()
-    settled_at = fields.DatetimeField(null=True)
+    created_at = DatetimeField()
+    settled_at = DatetimeField(null=True)
     failure = fields.TextField(null=True)
     attempts = fields.IntField(default=0)
-    next_attempt_at: datetime = fields.DatetimeField()
+    next_attempt_at: datetime = DatetimeField()
     claimed_by: UUID | None = fields.UUIDField(null=True)
 
     order_id: UUID

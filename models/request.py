@@ -8,6 +8,7 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
+from models.instants import DatetimeField
 from rules.vocabulary import OnDeadline, RequestKind, RequestStatus, Role
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ class RequestRow(Model):
         "models.UserRow", related_name=False, on_delete=fields.RESTRICT, db_index=False
     )
     requested_by_role = fields.CharEnumField(Role, max_length=12)
-    created_at = fields.DatetimeField()
-    respond_by = fields.DatetimeField()
+    created_at = DatetimeField()
+    respond_by = DatetimeField()
     on_deadline = fields.CharEnumField(OnDeadline, max_length=8)
     reminded_seconds = fields.IntField(null=True)
-    settled_at = fields.DatetimeField(null=True)
+    settled_at = DatetimeField(null=True)
     settled_by_role = fields.CharEnumField(Role, max_length=12, null=True)
     decline_message = fields.TextField(null=True)
     currency = fields.CharField(max_length=3, null=True)

@@ -8,6 +8,7 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
+from models.instants import DatetimeField
 from rules.vocabulary import Role, SupportCaseStatus, SupportDecision
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ class SupportCaseRow(Model):
     opened_by_role = fields.CharEnumField(Role, max_length=12)
     message = fields.TextField()
     status = fields.CharEnumField(SupportCaseStatus, max_length=8)
-    opened_at = fields.DatetimeField()
+    opened_at = DatetimeField()
     decision = fields.CharEnumField(SupportDecision, max_length=16, null=True)
     decision_message = fields.TextField(null=True)
-    resolved_at = fields.DatetimeField(null=True)
+    resolved_at = DatetimeField(null=True)
     client_id = fields.UUIDField()
     freelancer_id = fields.UUIDField()
     placed_by_id = fields.UUIDField(null=True)

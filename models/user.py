@@ -3,6 +3,8 @@
 from tortoise import fields
 from tortoise.models import Model
 
+from models.instants import DatetimeField
+
 
 class UserRow(Model):
     """Somebody. `name` is what the newest token, or else the order that named them first, called them."""
@@ -10,7 +12,7 @@ class UserRow(Model):
     id = fields.UUIDField(primary_key=True)
     subject = fields.CharField(max_length=255, unique=True)
     name = fields.CharField(max_length=255)
-    created_at = fields.DatetimeField()
+    created_at = DatetimeField()
 
     class Meta:
         app = "models"

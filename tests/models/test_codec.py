@@ -24,13 +24,19 @@ st.register_type_strategy(Money, st.builds(Money, st.integers(0, 10**15), st.jus
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 # Reminders are whole seconds: so are the policy's.
 LEADS = st.integers(1, 10**6).map(lambda seconds: timedelta(seconds=seconds))
+# As large as a column is, and as JSON goes.
+NUMBERS: st.SearchStrategy[int] = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 def _things(kind: type, **known: Any) -> st.SearchStrategy[Any]:
     """Things of a kind with any values; amounts are there or not, but of one currency."""
     st.register_type_strategy(timedelta, LEADS)
-    named = {field.name: TEXTS for field in fields(kind) if field.type in ("str", str)}
+    named: dict[str, st.SearchStrategy[Any]] = {
+        field.name: TEXTS for field in fields(kind) if field.type in ("str", str)
+    }
+    named |= {field.name: NUMBERS for field in fields(kind) if field.type in ("int", int)}
+    named |= {field.name: st.none() | NUMBERS for field in fields(kind) if field.type in ("int | None", int | None)}
     instants = {field.name: INSTANTS for field in fields(kind) if field.name.endswith(("_at", "_by", "_due_at"))}
     return st.builds(kind, **(named | instants | known))
 

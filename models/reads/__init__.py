@@ -1,0 +1,67 @@
+"""Queries by viewer and by cursor: what a viewer may not see is not there, in rows and in counts alike."""
+
+from models.reads.batches import (
+    Span,
+    by_ids,
+    cases,
+    confidences,
+    events_by_place,
+    events_of_orders,
+    numbers_of_events,
+    numbers_of_requests,
+    pending_requests,
+    refunds_by_request,
+    requests_of_orders,
+    support_cases_by_order,
+    user_by_subject,
+)
+from models.reads.figures import Figures, earnings, figures, overdue, tallies
+from models.reads.lists import (
+    ORDER_SORTS,
+    OrderFilter,
+    RequestFilter,
+    late_condition,
+    orders,
+    requests,
+    requests_of,
+    support_cases,
+)
+from models.reads.log import EventQueries, events_between, events_of_order, events_of_viewer, log_position, log_secret
+from models.reads.sources import Source, sources
+
+__all__ = [
+    "ORDER_SORTS",
+    "EventQueries",
+    "Figures",
+    "OrderFilter",
+    "RequestFilter",
+    "Source",
+    "Span",
+    "by_ids",
+    "cases",
+    "confidences",
+    "earnings",
+    "events_between",
+    "events_by_place",
+    "events_of_order",
+    "events_of_orders",
+    "events_of_viewer",
+    "figures",
+    "late_condition",
+    "log_position",
+    "log_secret",
+    "numbers_of_events",
+    "numbers_of_requests",
+    "orders",
+    "overdue",
+    "pending_requests",
+    "refunds_by_request",
+    "requests",
+    "requests_of",
+    "requests_of_orders",
+    "sources",
+    "support_cases",
+    "support_cases_by_order",
+    "tallies",
+    "user_by_subject",
+]

@@ -1,0 +1,124 @@
+"""Lists: orders, requests and support cases that a viewer may see, narrowed and sorted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tortoise.expressions import F, Q
+
+from models.order import OrderRow
+from models.paging import Listing
+from models.reads.sources import column_is, sources
+from models.request import RequestRow
+from models.support_case import SupportCaseRow
+from rules.visibility import Viewer
+from rules.vocabulary import OrderStatus, RequestKind, RequestStatus, Role, SupportCaseStatus
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which of the visible orders are wanted."""
+
+    role: Role | None = None
+    statuses: Sequence[OrderStatus] | None = None
+    awaiting_me: bool | None = None
+    late: bool | None = None
+    search: str | None = None
+    reference: str | None = None
+
+
+ORDER_SORTS = {"CREATED_AT": "created_at", "DELIVERY_DUE_AT": "due_sort", "PRICE": "price_sort"}
+"""The columns behind the contract's sort fields."""
+
+
+def orders(viewer: Viewer, wanted: OrderFilter, sort: str, *, descending: bool, now: datetime) -> Listing[OrderRow]:
+    """The orders that the viewer may see, narrowed and sorted."""
+    # Whoever asks what waits for them wants it by side, even support, for which nothing waits.
+    role = wanted.role
+    parts = sources(viewer, role)
+    if wanted.awaiting_me is not None and role is None and Role.SUPPORT in viewer.scopes:
+        parts = [*sources(viewer, Role.CLIENT), *sources(viewer, Role.FREELANCER), *sources(viewer, Role.SUPPORT)]
+    queries = [
+        OrderRow.filter(part.where, _order_condition(wanted, now), _awaiting(part.role, wanted.awaiting_me))
+        for part in parts
+    ]
+    direction = "desc" if descending else "asc"
+    return Listing(f"orders:{sort}:{direction}", queries, (ORDER_SORTS[sort], "id"), descending)
+
+
+def _order_condition(wanted: OrderFilter, now: datetime) -> Q:
+    condition = Q()
+    if wanted.statuses is not None:
+        condition &= Q(status__in=list(wanted.statuses))
+    if wanted.late is not None:
+        condition &= late_condition(now) if wanted.late else ~late_condition(now)
+    if wanted.search is not None:
+        condition &= Q(search_text__contains=wanted.search.casefold())
+    if wanted.reference is not None:
+        condition &= Q(reference=wanted.reference)
+    return condition
+
+
+def late_condition(now: datetime) -> Q:
+    """`Order.is_late` as a condition: due, nothing delivered; a support case stops the clock."""
+    due = Q(frozen_at__isnull=True, due_sort__lte=now) | Q(frozen_at__isnull=False, due_sort__lte=F("frozen_at"))
+    return Q(status=OrderStatus.IN_PROGRESS, delivered_at__isnull=True) & due
+
+
+def _awaiting(role: Role, awaiting: bool | None) -> Q:
+    if awaiting is None:
+        return Q()
+    column = {Role.CLIENT: "awaits_client", Role.FREELANCER: "awaits_freelancer"}.get(role)
+    if column is None:
+        return Q(id__in=[]) if awaiting else Q()
+    return column_is(column, awaiting)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFilter:
+    """Which of the visible requests are wanted."""
+
+    kinds: Sequence[RequestKind] | None = None
+    statuses: Sequence[RequestStatus] | None = None
+    awaiting_me: bool | None = None
+    role: Role | None = None
+
+
+def requests(viewer: Viewer, wanted: RequestFilter) -> Listing[RequestRow]:
+    """The requests of all orders that the viewer may see, the newest first."""
+    condition = Q()
+    if wanted.kinds is not None:
+        condition &= Q(kind__in=list(wanted.kinds))
+    if wanted.statuses is not None:
+        condition &= Q(status__in=list(wanted.statuses))
+    parts = sources(viewer, wanted.role)
+    if wanted.awaiting_me is not None and wanted.role is None and Role.SUPPORT in viewer.scopes:
+        parts = [*sources(viewer, Role.CLIENT), *sources(viewer, Role.FREELANCER), *sources(viewer, Role.SUPPORT)]
+    queries = [
+        RequestRow.filter(part.where, condition, _waiting_request(part.role, wanted.awaiting_me)) for part in parts
+    ]
+    return Listing("requests", queries, ("created_at", "id"), descending=True)
+
+
+def _waiting_request(role: Role, awaiting: bool | None) -> Q:
+    if awaiting is None:
+        return Q()
+    if role not in (Role.CLIENT, Role.FREELANCER):
+        return Q(id__in=[]) if awaiting else Q()
+    waits = Q(status=RequestStatus.PENDING, requested_by_role=role.other_side)
+    return waits if awaiting else ~waits
+
+
+def requests_of(order_id: UUID) -> Listing[RequestRow]:
+    """All that was ever asked on one order, the oldest first. The caller has seen that the viewer may see the order."""
+    return Listing(
+        f"requests-of:{order_id}", [RequestRow.filter(order_id=order_id)], ("created_at", "id"), descending=False
+    )
+
+
+def support_cases(viewer: Viewer, status: SupportCaseStatus | None) -> Listing[SupportCaseRow]:
+    """The support cases of all orders that the viewer may see, the oldest first: who waits longest stands first."""
+    condition = Q() if status is None else Q(status=status)
+    queries = [SupportCaseRow.filter(part.where, condition) for part in sources(viewer)]
+    return Listing("support-cases", queries, ("opened_at", "id"), descending=False)

@@ -1,0 +1,49 @@
+"""The event log: where it stands, and the events of it that a viewer or an order has."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from models.event import EventRow, LogRow
+from models.reads.sources import sources
+from rules.visibility import Viewer
+
+EventQueries = Sequence[QuerySet[EventRow]]
+"""Disjoint parts of the event log."""
+
+
+async def log_position() -> int:
+    """Where the event log stands."""
+    position: int = (await LogRow.get(id=1).only("position")).position
+    return position
+
+
+async def log_secret() -> bytes:
+    """What this log's cursors are made with."""
+    return bytes((await LogRow.get(id=1).only("secret")).secret)
+
+
+def events_of_viewer(viewer: Viewer) -> EventQueries:
+    """The disjoint parts of all events that the viewer may see."""
+    return [EventRow.filter(part.where) for part in sources(viewer)]
+
+
+def events_of_order(order_id: UUID) -> EventQueries:
+    """One order's events. The caller has seen that the viewer may see the order."""
+    return [EventRow.filter(order_id=order_id)]
+
+
+async def events_between(
+    queries: EventQueries, after: int, before: int | None, limit: int, *, backward: bool = False
+) -> list[EventRow]:
+    """At most `limit` events after one position of the log and before another, the oldest first; when `backward` the
+    newest of them."""
+    bounds = Q(position__gt=after) if before is None else Q(position__gt=after, position__lt=before)
+    rows: list[EventRow] = []
+    for query in queries:
+        rows += await query.filter(bounds).order_by("-position" if backward else "position").limit(limit)
+    rows.sort(key=lambda row: row.position, reverse=backward)
+    rows = rows[:limit]
+    return rows[::-1] if backward else rows

@@ -27,7 +27,7 @@ class DatetimeField(fields.DatetimeField[T]):
     def to_python_value(self, value: Any) -> datetime | None:
         if value is None:
             return None
-        return _utc(datetime.fromisoformat(value) if isinstance(value, str) else value)
+        return in_utc(datetime.fromisoformat(value) if isinstance(value, str) else value)
 
     def to_db_value(self, value: Any, instance: type[Model] | Model) -> datetime | None:  # type: ignore[override]  # noqa: ARG002
         instant = self.to_python_value(value)
@@ -35,7 +35,8 @@ class DatetimeField(fields.DatetimeField[T]):
         return instant
 
 
-def _utc(instant: datetime) -> datetime:
+def in_utc(instant: datetime) -> datetime:
+    """The same instant, of UTC. Refused with ValueError without a time zone."""
     # By far the most are of UTC already, as every database gives them.
     if instant.tzinfo is UTC:
         return instant

@@ -109,5 +109,10 @@ class OrderRow(Model):
             Index(fields=("freelancer_id", "price_sort", "id"), name="orders_by_freelancer_price"),
             Index(fields=("price_sort", "id"), name="orders_by_price"),
             Index(fields=("next_deadline_at", "id"), name="orders_by_deadline"),
-            Index(fields=("status", "delivery_due_at"), name="orders_by_status"),
+            Index(fields=("status", "created_at", "id"), name="orders_by_status_age"),
+            Index(fields=("status", "due_sort", "id"), name="orders_by_status_due"),
+            Index(fields=("status", "price_sort", "id"), name="orders_by_status_price"),
+            Index(fields=("placed_by_id", "due_sort", "id"), name="orders_by_marketplace_due"),
+            Index(fields=("placed_by_id", "price_sort", "id"), name="orders_by_marketplace_price"),
+            Index(fields=("freelancer_id", "status", "completed_at"), name="orders_by_standing"),
         ]

@@ -96,4 +96,9 @@ class RequestRow(Model):
             Index(fields=("client_id", "created_at", "id"), name="requests_by_client"),
             Index(fields=("freelancer_id", "created_at", "id"), name="requests_by_freelancer"),
             Index(fields=("placed_by_id", "created_at", "id"), name="requests_by_marketplace"),
+            Index(fields=("order_id", "status"), name="requests_by_order_status"),
+            Index(fields=("status", "created_at", "id"), name="requests_by_status_age"),
+            Index(fields=("client_id", "status", "respond_by"), name="requests_by_client_deadline"),
+            Index(fields=("freelancer_id", "status", "respond_by"), name="requests_by_freelancer_deadline"),
+            Index(fields=("placed_by_id", "status", "respond_by"), name="requests_by_marketplace_deadline"),
         ]

@@ -58,4 +58,5 @@ class SupportCaseRow(Model):
             Index(fields=("client_id", "opened_at", "id"), name="support_cases_by_client"),
             Index(fields=("freelancer_id", "opened_at", "id"), name="support_cases_by_freelancer"),
             Index(fields=("placed_by_id", "opened_at", "id"), name="support_cases_by_marketplace"),
+            Index(fields=("order_id", "status"), name="support_cases_by_order_status"),
         ]

@@ -25,24 +25,15 @@ async def tallies(freelancer_ids: Iterable[UUID], now: datetime, policy: Policy)
     """How the orders of these freelancers ended within the policy's window."""
     ids = list(set(freelancer_ids))
     since = now - policy.standing_window
-    ended = Q(status=OrderStatus.COMPLETED, completed_at__gt=since) | Q(
-        status=OrderStatus.CANCELLED, cancelled_at__gt=since, counted=True
-    )
-    rows = (
-        await OrderRow.filter(ended, freelancer_id__in=ids)
-        .annotate(number=Count("id"))
-        .group_by("freelancer_id", "status")
-        .values("freelancer_id", "status", "number")
-    )
-    found = dict.fromkeys(ids, Tally())
-    for row in rows:
-        tally = found[row["freelancer_id"]]
-        completed = row["status"] == OrderStatus.COMPLETED
-        found[row["freelancer_id"]] = Tally(
-            tally.completed + (row["number"] if completed else 0),
-            tally.cancelled + (0 if completed else row["number"]),
-        )
-    return found
+    # One after the other: with «or» between them, a database looks at all orders that they ever had.
+    completed = await _numbers(ids, Q(status=OrderStatus.COMPLETED, completed_at__gt=since))
+    cancelled = await _numbers(ids, Q(status=OrderStatus.CANCELLED, cancelled_at__gt=since, counted=True))
+    return {user_id: Tally(completed.get(user_id, 0), cancelled.get(user_id, 0)) for user_id in ids}
+
+
+async def _numbers(freelancer_ids: list[UUID], ended: Q) -> dict[UUID, int]:
+    counted = OrderRow.filter(ended, freelancer_id__in=freelancer_ids).annotate(number=Count("id"))
+    return dict(await counted.group_by("freelancer_id").values_list("freelancer_id", "number"))
 
 
 async def earnings(freelancer_ids: Iterable[UUID], now: datetime, policy: Policy) -> dict[UUID, list[Money]]:

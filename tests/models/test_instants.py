@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import IdempotencyRow, UserRow
-from models.database import connection
+from models.database import connection, migrate, opened
 from models.instants import DatetimeField
 from tests.database import a_database
+from tests.postgres import a_postgres_database, needs_postgres
 
 FIELD = DatetimeField()
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -73,18 +74,32 @@ TRIED = [
     datetime(2026, 3, 2, 9, microsecond=999_999, tzinfo=UTC),
     datetime(2026, 3, 2, 11, 30, tzinfo=timezone(timedelta(hours=2, minutes=30))),
     datetime(1, 1, 2, tzinfo=UTC),
-    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    # The last microsecond of all is what PostgreSQL's driver calls infinity.
+    datetime(9999, 12, 31, 23, 59, 59, 999_998, tzinfo=UTC),
 ]
 
 
-async def test_instants_come_back_from_the_database(people: None) -> None:
+async def test_instants_come_back_from_sqlite(people: None) -> None:
+    await _try_instants()
+    written = await connection().execute_query_dict("SELECT subject, created_at FROM users WHERE subject LIKE 'u-%'")
+    assert {row["subject"]: row["created_at"] for row in written}["u-3"] == "2026-03-02 09:00:00+00:00"
+
+
+@needs_postgres
+async def test_instants_come_back_from_postgresql() -> None:
+    async with a_postgres_database() as url:
+        await migrate(url)
+        async with opened(url):
+            await _try_instants()
+
+
+async def _try_instants() -> None:
     for number, instant in enumerate(TRIED):
         row = UserRow(id=UUID(int=1_000 + number), subject=f"u-{number}", name="U", created_at=instant)
         await row.save(force_create=True)
-        assert (await UserRow.get(id=row.id)).created_at == instant
+        read = (await UserRow.get(id=row.id)).created_at
+        assert (read, read.tzinfo) == (instant, UTC)
         found = await UserRow.filter(created_at__lte=instant, created_at__gte=instant).order_by("-id")
         assert found[0].subject == f"u-{number}"
-    written = await connection().execute_query_dict("SELECT subject, created_at FROM users WHERE subject LIKE 'u-%'")
-    assert {row["subject"]: row["created_at"] for row in written}["u-3"] == "2026-03-02 09:00:00+00:00"
     in_order = [row.created_at for row in await UserRow.filter(subject__startswith="u-").order_by("created_at")]
     assert in_order == sorted(TRIED)

@@ -1,0 +1,29 @@
+"""PostgreSQL databases of a test's own, on the server of RESOLUTION_TEST_POSTGRES_URL; without one, skipping."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from tortoise.backends.base.executor import EXECUTOR_CACHE
+
+from bench.postgresql import execute
+
+SERVER = os.environ.get("RESOLUTION_TEST_POSTGRES_URL", "")
+needs_postgres = pytest.mark.skipif(not SERVER, reason="RESOLUTION_TEST_POSTGRES_URL is not set")
+
+
+@asynccontextmanager
+async def a_postgres_database() -> AsyncIterator[str]:
+    """The address of a new, empty database, dropped afterwards."""
+    name = f"test_{uuid4().hex}"
+    await execute(SERVER, f"CREATE DATABASE {name}")
+    EXECUTOR_CACHE.clear()
+    try:
+        yield urlsplit(SERVER)._replace(path=f"/{name}").geturl()
+    finally:
+        # Tortoise keeps the texts of statements by table, whatever database they are for.
+        EXECUTOR_CACHE.clear()
+        await execute(SERVER, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

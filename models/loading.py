@@ -5,6 +5,7 @@ from uuid import UUID
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.expressions import Q
 
+from models import plain
 from models.codec import event, thing
 from models.event import EventRow
 from models.order import OrderRow
@@ -24,18 +25,19 @@ RELEVANT_REQUESTS = Q(status=RequestStatus.PENDING) | Q(
 
 async def case(db: BaseDBAsyncClient, order_id: UUID, command: c.CaseCommand) -> Case:
     """The order with what is pending, and with the request, the support case or the refund that the command names."""
-    order = await OrderRow.get(id=order_id, using_db=db)
+    [order] = await plain.rows(OrderRow.filter(id=order_id).using_db(db))
     wanted = RELEVANT_REQUESTS
     if isinstance(command, c.RequestCommand):
         wanted |= Q(id=command.request_id)
     cases_wanted = Q(status=SupportCaseStatus.OPEN)
     if isinstance(command, c.DecideSupportCase):
         cases_wanted |= Q(id=command.case_id)
-    requests = await RequestRow.filter(wanted, order_id=order_id).using_db(db).order_by("created_at", "id")
-    support_cases = await SupportCaseRow.filter(cases_wanted, order_id=order_id).using_db(db)
+    asked = RequestRow.filter(wanted, order_id=order_id).using_db(db).order_by("created_at", "id")
+    requests = await plain.rows(asked)
+    support_cases = await plain.rows(SupportCaseRow.filter(cases_wanted, order_id=order_id).using_db(db))
     refunds: list[RefundRow] = []
     if isinstance(command, c.SettleRefund):
-        refunds = await RefundRow.filter(order_id=order_id, id=command.refund_id).using_db(db)
+        refunds = await plain.rows(RefundRow.filter(order_id=order_id, id=command.refund_id).using_db(db))
     return assembled(order, requests, support_cases, refunds)
 
 

@@ -10,6 +10,7 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from models import plain
 from models.cursors import ForeignCursor, Key, read_key, write_key
 
 DEFAULT_PAGE = 25
@@ -75,7 +76,7 @@ class Listing(Generic[RowT]):
         order = [f"-{key}" if downward else key for key in self.keys]
         rows: list[RowT] = []
         for source in self.sources:
-            rows += await source.filter(*bounds).order_by(*order).limit(arguments.size + 1)
+            rows += await plain.rows(source.filter(*bounds).order_by(*order).limit(arguments.size + 1))
         rows.sort(key=self._key_of, reverse=downward)
         rows = rows[: arguments.size + 1]
         return self.page_from(arguments, rows[::-1] if arguments.backward else rows)

@@ -9,6 +9,7 @@ from tortoise.expressions import Q
 from tortoise.functions import Count
 from tortoise.models import Model
 
+from models import plain
 from models.confidence import ConfidenceRow
 from models.database import connection
 from models.event import EventRow
@@ -29,7 +30,7 @@ OfOrder = TypeVar("OfOrder", EventRow, RequestRow)
 async def by_ids(kind: type[R], ids: Iterable[UUID]) -> dict[UUID, R]:
     """The rows of these ids. Whether the viewer may see them is the caller's question."""
     wanted = list(set(ids))
-    rows = await kind.filter(id__in=wanted) if wanted else []
+    rows = await plain.rows(kind.filter(id__in=wanted)) if wanted else []
     return {row.pk: row for row in rows}
 
 
@@ -131,7 +132,7 @@ async def support_cases_by_order(order_ids: Iterable[UUID]) -> dict[UUID, Suppor
 async def pending_requests(order_ids: Iterable[UUID]) -> dict[UUID, list[RequestRow]]:
     """Each order's pending requests, the soonest deadline first."""
     # Sorted here: with the order in its text, a database may walk along all deadlines to be spared it.
-    rows = await RequestRow.filter(order_id__in=list(set(order_ids)), status=RequestStatus.PENDING)
+    rows = await plain.rows(RequestRow.filter(order_id__in=list(set(order_ids)), status=RequestStatus.PENDING))
     return _by_order(sorted(rows, key=lambda row: (row.respond_by, row.id)))
 
 
@@ -139,9 +140,9 @@ async def cases(orders_read: Iterable[OrderRow]) -> dict[UUID, Case]:
     """What the rules need to know of these orders, to say which actions are open."""
     known = {order.id: order for order in orders_read}
     ids = list(known)
-    relevant = await RequestRow.filter(RELEVANT_REQUESTS, order_id__in=ids)
+    relevant = await plain.rows(RequestRow.filter(RELEVANT_REQUESTS, order_id__in=ids))
     asked = _by_order(sorted(relevant, key=lambda row: (row.created_at, row.id)))
-    opened = await SupportCaseRow.filter(order_id__in=ids, status=SupportCaseStatus.OPEN)
+    opened = await plain.rows(SupportCaseRow.filter(order_id__in=ids, status=SupportCaseStatus.OPEN))
     open_cases = {row.order_id: [row] for row in opened}
     return {
         order_id: assembled(order, asked.get(order_id, []), open_cases.get(order_id, []))

@@ -1,0 +1,181 @@
+"""Rows by the driver: the ORM makes a query's text once, and it is kept; rows are built without the ORM's detours."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar
+from uuid import UUID
+
+from tortoise.expressions import Q
+from tortoise.fields import Field
+from tortoise.fields.data import BooleanField, CharEnumFieldInstance, UUIDField
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from models.instants import DatetimeField, in_utc
+
+R = TypeVar("R", bound=Model)
+
+_MOST_KEPT = 1_000
+"""Texts: one for each condition, order, limit and number of ids that was ever asked for."""
+
+
+async def rows(query: QuerySet[R]) -> list[R]:
+    """What `await query` gives, equal to the last attribute; queries of more than conditions on one table are left to
+    the ORM. Making each text anew and setting column by column is what the ORM spends most of its time on."""
+    db = query._choose_db()
+    taken: list[Any] = []
+    shape = _shape(query, taken)
+    if shape is None:
+        return list(await query)
+    key = (db.capabilities.dialect, query.model, shape)
+    text = _kept.get(key)
+    if text is None:
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        text = _kept[key] = _made(query, len(taken))
+    _, records = await db.execute_query(text.text, text.with_values(taken))
+    return _built(query.model, db.capabilities.dialect, records)
+
+
+# ---------------------------------------------------------------- texts
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A statement, with what stands at each of its places: a constant, or the number of a value."""
+
+    text: str
+    places: tuple[tuple[int | None, Any], ...]
+
+    def with_values(self, values: Sequence[Any]) -> list[Any]:
+        return [constant if number is None else _as_written(values[number]) for number, constant in self.places]
+
+
+_kept: dict[Hashable, _Text] = {}
+
+
+def _as_written(value: UUID | datetime) -> Any:
+    """As the fields of these kinds have it."""
+    return str(value) if isinstance(value, UUID) else in_utc(value)
+
+
+def _shape(query: QuerySet[Any], taken: list[Any]) -> Hashable | None:
+    """All of a query but its ids and instants, which are put into `taken`. None: it is more than conditions on a table,
+    or holds words that people wrote, of which no text shall be kept."""
+    if query._annotations or query._select_related or query._prefetch_map or query._fields_for_select:
+        return None
+    if query._distinct or query._offset or query._select_for_update or query._single:
+        return None
+    try:
+        conditions = tuple([_condition(q, taken) for q in query._q_objects])
+    except _MoreThanThat:
+        return None
+    return conditions, tuple([(name, order) for name, order in query._orderings]), query._limit
+
+
+class _MoreThanThat(Exception):
+    """A condition compares with something else than ids, instants, numbers, and our own words."""
+
+
+def _condition(q: Q, taken: list[Any]) -> Hashable:
+    filters = tuple([(name, _value(value, taken)) for name, value in q.filters.items()])
+    return q.join_type, q._is_negated, filters, tuple([_condition(child, taken) for child in q.children])
+
+
+def _value(value: Any, taken: list[Any]) -> Hashable:
+    if isinstance(value, UUID | datetime):
+        taken.append(value)
+        return type(value).__name__
+    if isinstance(value, list):
+        return tuple([_value(each, taken) for each in value])
+    if value is None or isinstance(value, Enum | int):
+        return type(value), value
+    raise _MoreThanThat
+
+
+def _made(query: QuerySet[Any], number: int) -> _Text:
+    """The text, made by the ORM of the same query with stand-ins for its values: so it is known where each came to."""
+    stand_ins = iter(range(number))
+    known: dict[Any, int] = {}
+
+    def stood_in(value: Any) -> Any:
+        if isinstance(value, list):
+            return [stood_in(each) for each in value]
+        if not isinstance(value, UUID | datetime):
+            return value
+        place = next(stand_ins)
+        found = UUID(int=(0x5EED << 112) + place) if isinstance(value, UUID) else _LAST - timedelta(microseconds=place)
+        known[_as_written(found)] = place
+        return found
+
+    def copied(q: Q) -> Q:
+        filters = {name: stood_in(value) for name, value in q.filters.items()}
+        copy = Q(*[], join_type=q.join_type, **filters)
+        copy.children = tuple([copied(child) for child in q.children])
+        copy._is_negated = q._is_negated
+        return copy
+
+    model = query._clone()
+    model._q_objects = [copied(q) for q in query._q_objects]
+    model._choose_db_if_not_chosen()
+    model._make_query()
+    text, values = model.query.get_parameterized_sql()
+    places = tuple([(known.get(value) if isinstance(value, str | datetime) else None, value) for value in values])
+    assert {place for place, _ in places if place is not None} == set(range(number)), "a value has got lost"
+    return _Text(text, places)
+
+
+_LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)
+
+# ---------------------------------------------------------------- rows
+
+
+def _built(kind: type[R], dialect: str, records: Iterable[Any]) -> list[R]:
+    """Instances as the ORM builds them."""
+    conversions = _conversions(kind, dialect)
+    custom_key = kind._meta.db_pk_column not in kind._meta.generated_db_fields
+    new, put = kind.__new__, object.__setattr__
+    found = []
+    names: list[str] | None = None
+    for record in records:
+        if names is None:
+            names = list(record.keys())
+        # `record` gives its values by position: by name, SQLite's driver would look through all names for each.
+        values = dict(zip(names, tuple(record) if dialect == "sqlite" else record.values(), strict=True))
+        for name, conversion in conversions:
+            if (value := values[name]) is not None:
+                values[name] = conversion(value)
+        values["_partial"], values["_saved_in_db"] = False, True
+        values["_custom_generated_pk"], values["_await_when_save"] = custom_key, {}
+        row = new(kind)
+        put(row, "__dict__", values)
+        found.append(row)
+    return found
+
+
+@cache
+def _conversions(kind: type[Model], dialect: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """What must be done to the columns of a kind of row that this driver does not give as they shall be."""
+    fields = {column: kind._meta.fields_map[name] for column, name in kind._meta.fields_db_projection_reverse.items()}
+    assert all(column == name for column, name in kind._meta.fields_db_projection_reverse.items())
+    found = ((column, _conversion(field, dialect)) for column, field in fields.items())
+    return tuple((column, conversion) for column, conversion in found if conversion)
+
+
+def _conversion(field: Field[Any], dialect: str) -> Callable[[Any], Any] | None:
+    if isinstance(field, CharEnumFieldInstance):
+        return field.enum_type._value2member_map_.__getitem__
+    if type(field).to_python_value is Field.to_python_value:
+        return bool if isinstance(field, BooleanField) and dialect == "sqlite" else None
+    if isinstance(field, UUIDField):
+        return UUID if dialect == "sqlite" else None
+    if isinstance(field, DatetimeField):
+        return _instant if dialect == "sqlite" else in_utc
+    return field.to_python_value
+
+
+def _instant(text: str) -> datetime:
+    return in_utc(datetime.fromisoformat(text))

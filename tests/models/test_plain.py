@@ -1,0 +1,144 @@
+"""Plain rows are what the ORM gives, for whatever is asked and whatever the rows hold, on each database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tortoise.backends.base.executor import EXECUTOR_CACHE
+from tortoise.expressions import Q
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from bench.crowd import NOW, YEAR, Crowd
+from bench.loading import into_postgres, into_sqlite
+from models import OrderRow, RefundRow, RequestRow, SupportCaseRow, UserRow, plain
+from models.database import migrate, opened
+from rules.vocabulary import OrderStatus, RequestKind, RequestStatus
+from tests.postgres import a_postgres_database, needs_postgres
+
+ORDERS = 300
+R = TypeVar("R", bound=Model)
+
+
+async def _same(query: QuerySet[R]) -> list[R]:
+    """What both give, which must be equal to the last attribute. Twice, since the second time the text was kept."""
+    by_orm = await query._clone()
+    for _ in range(2):
+        by_driver = await plain.rows(query._clone())
+        assert [type(row) for row in by_driver] == [type(row) for row in by_orm]
+        assert [vars(row) for row in by_driver] == [vars(row) for row in by_orm]
+        kinds = [{name: type(value) for name, value in vars(row).items()} for row in by_driver]
+        assert kinds == [{name: type(value) for name, value in vars(row).items()} for row in by_orm]
+    return by_orm
+
+
+async def _try_everything() -> None:
+    kinds: tuple[type[Model], ...] = (OrderRow, RequestRow, RefundRow, SupportCaseRow, UserRow)
+    for kind in kinds:
+        assert await _same(kind.all().order_by("id"))
+    orders = await OrderRow.all().order_by("id")
+    ids = [order.id for order in orders]
+    for number in (1, 2, 30, 30):
+        assert len(await _same(OrderRow.filter(id__in=ids[:number]).order_by("-created_at", "id"))) == number
+        await _same(UserRow.filter(id__in=[order.client_id for order in orders[:number]]).order_by("id"))
+    pending = RequestRow.filter(order_id__in=ids, status=RequestStatus.PENDING)
+    assert await _same(pending.order_by("respond_by", "id").limit(5))
+    relevant = Q(status=RequestStatus.PENDING) | Q(kind=RequestKind.PARTIAL_REFUND, status__in=[RequestStatus.ACCEPTED])
+    assert await _same(RequestRow.filter(relevant, order_id__in=ids).order_by("id"))
+    assert await _same(RequestRow.filter(relevant | Q(id=(await pending.order_by("id"))[0].id)).order_by("id"))
+    party = Q(client_id=orders[0].client_id) | Q(freelancer_id=orders[1].freelancer_id)
+    assert await _same(OrderRow.filter(~party, placed_by_id=orders[0].placed_by_id).order_by("id"))
+    middle = orders[ORDERS // 2]
+    beyond = Q(created_at__lt=middle.created_at) | (Q(created_at=middle.created_at) & Q(id__lt=middle.id))
+    for row in (middle, orders[7]):
+        beyond = Q(created_at__lt=row.created_at) | (Q(created_at=row.created_at) & Q(id__lt=row.id))
+        assert await _same(OrderRow.filter(beyond, awaits_client=False).order_by("-created_at", "-id").limit(26))
+    await _same(OrderRow.filter(delivered_at__isnull=True, price_sort__gte=5_000).order_by("id"))
+    # More than conditions on one table: left to the ORM.
+    assert await _same(OrderRow.filter(search_text__contains="logo", reference="CROWD-0000001").order_by("id"))
+
+
+async def test_plain_rows_are_the_orms_on_sqlite(tmp_path: Path) -> None:
+    async with _sqlite(tmp_path):
+        await _try_everything()
+
+
+@needs_postgres
+async def test_plain_rows_are_the_orms_on_postgresql() -> None:
+    async with _postgres():
+        await _try_everything()
+
+
+INSTANTS = st.timedeltas(timedelta(0), YEAR).map(lambda age: NOW - age)
+UUIDS = st.uuids() | st.integers(1, 500).map(lambda number: UUID(int=number))
+LEAVES = st.one_of(
+    st.builds(lambda v: Q(client_id=v), UUIDS),
+    st.builds(lambda v: Q(id__in=v), st.lists(UUIDS, max_size=4)),
+    st.builds(lambda v: Q(created_at__gt=v), INSTANTS),
+    st.builds(lambda v: Q(due_sort__lte=v), INSTANTS),
+    st.builds(lambda v: Q(status=v), st.sampled_from(OrderStatus)),
+    st.builds(lambda v: Q(status__in=v), st.lists(st.sampled_from(OrderStatus), max_size=3)),
+    st.builds(lambda v: Q(frozen_at__isnull=v), st.booleans()),
+    st.builds(lambda v: Q(price_sort__gt=v), st.integers(0, 9_000_000)),
+    st.builds(lambda v: Q(awaits_client=v), st.booleans()),
+)
+CONDITIONS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.builds(lambda a, b: a & b, inner, inner),
+        st.builds(lambda a, b: a | b, inner, inner),
+        st.builds(lambda a: ~a, inner),
+    ),
+    max_leaves=5,
+)
+SORTS = st.permutations(["created_at", "-price_sort", "due_sort", "status"]).map(lambda names: [*names[:2], "id"])
+
+
+async def test_any_condition_finds_the_same_rows(tmp_path: Path) -> None:
+    tried: list[tuple[Q, Sequence[str], int]] = []
+
+    @settings(max_examples=150)
+    @given(CONDITIONS, SORTS, st.integers(1, 40))
+    def take(condition: Q, sort: Sequence[str], limit: int) -> None:
+        tried.append((condition, sort, limit))
+
+    take()
+    async with _sqlite(tmp_path):
+        found = [await _same(OrderRow.filter(where).order_by(*sort).limit(limit)) for where, sort, limit in tried]
+    assert sum(bool(rows) for rows in found) > len(tried) // 4
+
+
+async def test_texts_that_are_kept_hold_nobodys_words(tmp_path: Path) -> None:
+    words = (Q(search_text__contains="secret"), Q(reference="secret"), Q(Q(reference="secret"), Q(counted=True)))
+    async with _sqlite(tmp_path):
+        for where in words:
+            assert plain._shape(OrderRow.filter(where), []) is None
+        before = len(plain._kept)
+        for where in words:
+            await plain.rows(OrderRow.filter(where))
+        assert len(plain._kept) == before
+
+
+@asynccontextmanager
+async def _sqlite(folder: Path) -> AsyncIterator[None]:
+    path = folder / "crowd.sqlite3"
+    EXECUTOR_CACHE.clear()
+    await migrate(f"sqlite://{path}")
+    await asyncio.to_thread(into_sqlite, str(path), Crowd(ORDERS))
+    async with opened(f"sqlite://{path}"):
+        yield
+
+
+@asynccontextmanager
+async def _postgres() -> AsyncIterator[None]:
+    async with a_postgres_database() as url:
+        await migrate(url)
+        await into_postgres(url, Crowd(ORDERS))
+        async with opened(url):
+            yield

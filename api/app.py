@@ -11,15 +11,17 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from api.auth import JwksVerifier, SharedSecretVerifier, Verifier
 from api.callers import Callers
 from api.context import Product
 from api.health import Health
+from api.limits import Limits
 from api.metrics import Metrics
 from api.policy_file import read_policy
+from api.rates import OpenSockets, Rates, Seated
 from api.settings import Settings, local_secret
 from api.view import View
 from api.web import web_routes
@@ -32,8 +34,6 @@ from subscriptions.doorbell import Doorbell
 from subscriptions.tail import Tail
 from workers.deadlines import DeadlineWorker
 from workers.refunds import LedgerGateway, RefundGateway, RefundWorker
-
-LARGEST_BODY = 256 * 1024
 
 
 def utc_now() -> datetime:
@@ -60,7 +60,7 @@ def create_app(
         routes=_routes(settings, parts),
         middleware=_middleware(settings),
         lifespan=parts.lifespan,
-        max_body_size=LARGEST_BODY,
+        max_body_size=settings.max_body_bytes,
     )
 
 
@@ -76,11 +76,14 @@ class Parts:
         self.gateway = gateway
         self.policy = read_policy(settings.policy_file) if settings.policy_file else Policy()
         self.verifier = verifier(settings, clock)
-        self.view: View | None = None
+        self.view: ASGIApp | None = None
         self.tail = Tail(settings.tail_poll_seconds)
         self.doorbell = Doorbell(settings.broadcast_url, self.tail.wake)
         self.health = Health(self.tail, self.doorbell, clock)
         self.metrics = Metrics(self.tail, self.doorbell)
+        self.limits = limits_of(settings)
+        self.rates = Rates(settings.rate_viewer, settings.rate_address, settings.counting_url)
+        self.sockets = OpenSockets(settings.sockets_per_viewer, settings.sockets_per_address)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -106,17 +109,26 @@ class Parts:
         journal = Journal(self.policy, self.clock, self.new_id, self._ring)
         self._refunds = RefundWorker(journal, self.gateway or LedgerGateway(self.clock, self.new_id))
         product = Product(
-            self.policy, self.clock, journal, self.tail, EventCursors(await reads.log_secret()), self.metrics
+            self.policy,
+            self.clock,
+            journal,
+            self.tail,
+            EventCursors(await reads.log_secret()),
+            self.metrics,
+            self.limits,
+            self.rates,
+            self.sockets,
         )
         callers = Callers(self.verifier, self.clock, self.new_id)
         stack.push_async_callback(journal.drain)
         await stack.enter_async_context(self.tail.running())
         await stack.enter_async_context(self.doorbell.running())
+        await stack.enter_async_context(self.rates.running())
         deadlines = DeadlineWorker(journal, interval=self.settings.sweep_interval_seconds)
         for worker in (deadlines, self._refunds):
             worker.start()
             stack.push_async_callback(worker.stop)
-        self.view = View(product, callers, self.settings.allowed_origins)
+        self.view = Seated(View(product, callers, self.settings.allowed_origins), self.sockets)
 
     def _ring(self) -> None:
         """After every commit: this process's own readers at once, the others by the doorbell."""
@@ -127,6 +139,25 @@ class Parts:
     async def graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.view is not None, "the application serves only within its lifespan"
         await self.view(scope, receive, send)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What a document may ask for, as the settings say."""
+    return Limits(
+        characters=settings.max_document_characters,
+        tokens=settings.max_document_tokens,
+        depth=settings.max_depth,
+        fields=settings.max_fields,
+        aliases=settings.max_aliases,
+        root_fields=settings.max_root_fields,
+        repetitions=settings.max_repetitions,
+        directives=settings.max_directives,
+        operations=settings.max_operations,
+        fragments=settings.max_fragments,
+        cost=settings.max_cost,
+        variables=settings.max_variables,
+        variables_depth=settings.max_variables_depth,
+    )
 
 
 def verifier(settings: Settings, clock: Clock) -> Verifier:

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from api.callers import Caller
 from api.errors import Code, coded
+from api.limits import Limits
 from api.loaders import Loaders
 from api.metrics import Metrics
+from api.rates import NOWHERE, OpenSockets, Rates
 from models.cursors import EventCursors
 from models.journal import Clock, Journal
 from rules.policy import Policy
@@ -24,15 +27,22 @@ class Product:
     tail: Tail
     cursors: EventCursors
     metrics: Metrics
+    limits: Limits
+    rates: Rates
+    sockets: OpenSockets
 
 
 @dataclass(slots=True)
 class Context:
-    """One operation's. `log_position` is where the event log stood when it began, if it asks."""
+    """One operation's. `log_position` is where the event log stood when it began, if it asks; `address` where it comes
+    from; `refusals` the codes of mutations that were refused."""
 
     product: Product
     caller: Caller
+    address: str = NOWHERE
+    transport: Literal["http", "websocket"] = "http"
     log_position: int | None = None
+    refusals: list[str] = field(default_factory=list)
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

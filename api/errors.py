@@ -21,6 +21,7 @@ class Code(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     NOT_FOUND = "NOT_FOUND"
     CURSOR_INVALID = "CURSOR_INVALID"
+    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
     THROTTLED = "THROTTLED"
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
@@ -28,6 +29,23 @@ class Code(StrEnum):
 def coded(code: Code, message: str) -> GraphQLError:
     """An error that a client is meant to read."""
     return GraphQLError(message, extensions={"code": code.value})
+
+
+def throttled(retry_after: int, message: str | None = None) -> GraphQLError:
+    """A budget is spent: `retry_after` seconds from now it will do."""
+    seconds = "1 second" if retry_after == 1 else f"{retry_after} seconds"
+    return GraphQLError(
+        message or f"Too much was asked for within a minute; try again in {seconds}.",
+        extensions={"code": Code.THROTTLED.value, "retryAfter": retry_after},
+    )
+
+
+def retry_after(error: object) -> int | None:
+    """In how many seconds an error that stands in an answer shall be tried again; None when waiting does not help."""
+    match error:
+        case {"extensions": {"retryAfter": int() as seconds}}:
+            return seconds
+    return None
 
 
 def presentable(error: GraphQLError) -> GraphQLError:

@@ -112,6 +112,15 @@ def _broadcast(url: str) -> str:
     return url.strip()
 
 
+def _counting(url: str) -> str:
+    parts = _address(url.strip())
+    if parts.scheme not in ("memory", "redis", "rediss"):
+        raise ValueError("must begin with memory://, redis:// or rediss://")
+    if parts.scheme != "memory" and not parts.hostname:
+        raise ValueError("names no host")
+    return url.strip()
+
+
 def _jwks(url: str) -> str:
     parts = _address(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -207,6 +216,43 @@ class Settings(BaseSettings):
     log_format: Literal["readable", "json"] = Field(default_factory=lambda known: _log_format("auto", known))
     """Readable in development and JSON lines in production, unless it is set."""
 
+    max_body_bytes: int = Field(default=256 * 1024, ge=1024, le=64 * 1024 * 1024)
+    """Of a request over HTTP."""
+    max_message_bytes: int = Field(default=256 * 1024, ge=1024, le=64 * 1024 * 1024)
+    """Of a message over WebSocket."""
+    max_document_characters: int = Field(default=10_000, ge=100, le=1_000_000)
+    max_document_tokens: int = Field(default=1_000, ge=10, le=100_000)
+    max_depth: int = Field(default=20, ge=1, le=100)
+    """Levels of fields."""
+    max_fields: int = Field(default=1_000, ge=1, le=1_000_000)
+    """Fields, aliases and root fields are counted with each fragment in the places where it is spread."""
+    max_aliases: int = Field(default=50, ge=0, le=100_000)
+    max_root_fields: int = Field(default=20, ge=1, le=10_000)
+    max_repetitions: int = Field(default=100, ge=1, le=10_000)
+    """How often one field may stand in one place, fragments included."""
+    max_directives: int = Field(default=50, ge=0, le=10_000)
+    max_operations: int = Field(default=20, ge=1, le=1_000)
+    """In one document, of which one is executed."""
+    max_fragments: int = Field(default=50, ge=0, le=10_000)
+    """That one document defines."""
+    max_cost: int = Field(default=10_000, ge=1, le=100_000_000)
+    """Of one operation: about how many objects its answer may hold."""
+    max_variables: int = Field(default=1_000, ge=1, le=1_000_000)
+    """Values in all variables together."""
+    max_variables_depth: int = Field(default=10, ge=1, le=100)
+
+    rate_viewer: int = Field(default_factory=lambda known: _in_production(known, 100_000), ge=0, le=10**12)
+    """Cost that one viewer may cause in a minute. 0: any."""
+    rate_address: int = Field(default_factory=lambda known: _in_production(known, 10_000), ge=0, le=10**12)
+    """Cost that all without a token may cause from one address in a minute. 0: any."""
+    rate_url: str | None = Field(default=None, repr=False)
+    """The Redis in which all processes count together. None: the broadcast's, where that is a Redis. May hold a
+    password."""
+    sockets_per_viewer: int = Field(default_factory=lambda known: _in_production(known, 50), ge=0, le=10**6)
+    """Open at once in one process. 0: any."""
+    sockets_per_address: int = Field(default_factory=lambda known: _in_production(known, 500), ge=0, le=10**6)
+    """The same of those that have not said whose they are. 0: any."""
+
     sweep_interval_seconds: float = Field(default=1.0, gt=0, le=3600, allow_inf_nan=False)
     tail_poll_seconds: float = Field(default=2.0, gt=0, le=60, allow_inf_nan=False)
     graceful_shutdown_seconds: int = Field(default=8, ge=1, le=600)
@@ -230,6 +276,17 @@ class Settings(BaseSettings):
 
     _read_database = field_validator("database_url")(_database)
     _read_broadcast = field_validator("broadcast_url")(_broadcast)
+
+    @property
+    def counting_url(self) -> str | None:
+        """The Redis in which rates are counted; None: in memory."""
+        url = self.broadcast_url if self.rate_url is None else self.rate_url
+        return url if url.startswith(("redis://", "rediss://")) else None
+
+    @field_validator("rate_url")
+    @classmethod
+    def _read_rate_url(cls, url: str | None) -> str | None:
+        return None if url is None else _counting(url)
 
     @field_validator("jwks_url")
     @classmethod
@@ -279,6 +336,11 @@ def _log_format(value: Any, known: Mapping[str, Any]) -> Any:
     if value != "auto":
         return value
     return "json" if known.get("environment") == "production" else "readable"
+
+
+def _in_production(known: Mapping[str, Any], limit: int) -> int:
+    """A limit that nobody meets while developing, benchmarks and tests included."""
+    return limit if known.get("environment") == "production" else 0
 
 
 def _key_problems(settings: Settings) -> list[str]:

@@ -18,9 +18,15 @@ from api.auth import bearer_or_bare
 from api.callers import NOBODY, Caller
 from api.context import Context, Product
 from api.errors import Code, coded
+from api.rates import Seat, TooManySockets
 
 FORBIDDEN = 4403
 """The close code that clients answer by connecting again with fresh connection parameters."""
+
+
+TRY_AGAIN_LATER = 1013
+"""The close code that clients answer by connecting again, later each time. The protocol's own «too many», 4429, is
+final for them; a user who closes a tab has room again."""
 
 
 @dataclass(slots=True)
@@ -28,6 +34,7 @@ class Session:
     """One socket's: who it is, once connection_init has said so."""
 
     product: Product
+    seat: Seat
     connection_params: dict[str, object] | None = None
     caller: Caller = NOBODY
 
@@ -39,7 +46,7 @@ class Session:
 
     def operation(self) -> Context:
         """A context of its own for each operation: what was fetched for one must not grow old in the next."""
-        return Context(self.product, self.caller)
+        return Context(self.product, self.caller, self.seat.address, "websocket")
 
     def seconds_left(self) -> float | None:
         """How long the token is still good; None for ever."""
@@ -68,7 +75,11 @@ class Socket(BaseGraphQLTransportWSHandler[Any, None]):
         await super().handle_message(message)
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        await super().handle_connection_init(message)
+        try:
+            await super().handle_connection_init(message)
+        except TooManySockets:
+            await self.websocket.close(TRY_AGAIN_LATER, "Too many sockets of this user are open")
+            return
         left = self._session.seconds_left()
         if self.connection_acknowledged and left is not None and self._expiry is None:
             self._expiry = asyncio.create_task(self._expire(left))

@@ -24,8 +24,9 @@ from strawberry.types.unset import UNSET, UnsetType
 from api.auth import InvalidToken, bearer
 from api.callers import Caller, Callers
 from api.context import Context, Product
-from api.errors import Code
+from api.errors import Code, retry_after
 from api.execution import by_engine
+from api.rates import SEAT, TooManySockets, address_of
 from api.schema import schema
 from api.socket import Session, Socket
 
@@ -130,10 +131,10 @@ class View(GraphQL[Context | Session, None]):
     ) -> Context | Session:
         """One operation's context or, over WebSocket, the session that makes one for each operation."""
         if isinstance(request, WebSocket):
-            return Session(self._product)
+            return Session(self._product, request.scope[SEAT])
         caller = await self._caller(request.headers.get("authorization"))
         # One answer is given to whom the token was good for when it was asked, leeway and all; streams are watched.
-        return Context(self._product, replace(caller, expires_at=None))
+        return Context(self._product, replace(caller, expires_at=None), address_of(request.scope))
 
     async def on_ws_connect(self, context: Context | Session) -> UnsetType | dict[str, object] | None:
         """Says who the socket is. A token that is not valid closes it with 4403, which clients answer by connecting
@@ -146,6 +147,8 @@ class View(GraphQL[Context | Session, None]):
         caller = await self._callers.caller(token)
         if token is not None and caller.viewer is None:
             raise ConnectionRejectionError
+        if caller.viewer and not context.seat.belongs_to(caller.viewer.user_id):
+            raise TooManySockets
         context.caller = caller
         nothing: UnsetType = UNSET
         return nothing
@@ -162,6 +165,10 @@ class View(GraphQL[Context | Session, None]):
     ) -> Response:
         response = super().create_response(response_data, sub_response)
         response.headers["cache-control"] = "no-store"
+        errors = response_data.get("errors") if isinstance(response_data, dict) else None
+        if errors and (seconds := retry_after(errors[0])):
+            response.status_code = 429
+            response.headers["retry-after"] = str(seconds)
         return response
 
     def encode_json(self, data: Mapping[str, object] | object) -> str:

@@ -33,7 +33,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.app import utc_now
 from api.execution import BATCHES, Executing, engine_for
-from api.schema.documents import remembering
+from api.schema.documents import KnownDocuments, remembering
 from api.schema.orders import Order
 from api.schema.requests import REQUEST_TYPES
 from api.schema.scalars import SCALARS
@@ -133,7 +133,7 @@ def _schema(executor: Any = None) -> strawberry.Schema:
     return strawberry.Schema(
         query=Query,
         types=REQUEST_TYPES,
-        extensions=[remembering()],
+        extensions=[remembering(KnownDocuments())],
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=executor,
     )

@@ -38,6 +38,11 @@ def serving(folder: Path, orders: int, database_url: str | None = None, **settin
         "RESOLUTION_ENVIRONMENT": "production",
         "RESOLUTION_DATABASE_URL": database_url or f"sqlite://{folder}/bench.sqlite3",
         "RESOLUTION_JWT_SECRET": SECRET,
+        # As in production, what is asked is counted; but no budget is spent by one machine that asks for everybody.
+        "RESOLUTION_RATE_VIEWER": str(10**12),
+        "RESOLUTION_RATE_ADDRESS": str(10**12),
+        "RESOLUTION_SOCKETS_PER_VIEWER": "0",
+        "RESOLUTION_SOCKETS_PER_ADDRESS": "0",
         **settings,
     }
     program = str(Path(sys.executable).parent / "resolution-center")

@@ -19,7 +19,6 @@ from websockets.typing import Subprotocol
 
 from api.app import create_app
 from api.auth import mint
-from api.commands.serving import LARGEST_FRAME
 from api.settings import read_settings
 from models import RefundRow
 from rules.vocabulary import RefundStatus
@@ -241,12 +240,15 @@ async def a_service(
         "RESOLUTION_JWT_SECRET": SECRET,
         "RESOLUTION_SWEEP_INTERVAL_SECONDS": "0.05",
     } | settings
-    app = create_app(read_settings(environ), clock=clock, gateway=gateway)
+    given = read_settings(environ)
+    app = create_app(given, clock=clock, gateway=gateway)
     config = uvicorn.Config(
         app,
         port=0,
         ws="websockets-sansio",
-        ws_max_size=LARGEST_FRAME,
+        ws_max_size=given.max_message_bytes,
+        proxy_headers=bool(given.forwarded_allow_ips),
+        forwarded_allow_ips=list(given.forwarded_allow_ips),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=2,

@@ -23,8 +23,6 @@ from api.web import is_built
 from models.database import is_embedded
 from rules.policy import PolicyProblem
 
-LARGEST_FRAME = 256 * 1024
-"""Of a WebSocket, in bytes; a document is never near it."""
 UNREAD_MS = 20_000
 """How long what we sent may stay unread by a client that is gone, until its connection is dropped."""
 DEMO_TOKENS_LIVE = timedelta(hours=24)
@@ -90,7 +88,7 @@ def _config(app: ASGIApp, given: Settings) -> uvicorn.Config:
         app,
         http="httptools",
         ws="websockets-sansio",
-        ws_max_size=LARGEST_FRAME,
+        ws_max_size=given.max_message_bytes,
         loop="uvloop" if _has_uvloop() else "asyncio",
         lifespan="on",
         timeout_graceful_shutdown=given.graceful_shutdown_seconds,

@@ -1,23 +1,26 @@
 """What clients see: the schema, built once a process, and its printed form."""
 
-import strawberry
 from graphql import lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
-from api.schema.documents import remembering
+from api.schema.documents import KnownDocuments, remembering
 from api.schema.extensions import EventCursorFirst, PresentableErrors, Watched
+from api.schema.limiting import Limited, LimitedSchema
 from api.schema.mutation import Mutation
 from api.schema.query import Query
 from api.schema.requests import REQUEST_TYPES
 from api.schema.scalars import SCALARS
 from api.schema.subscription import Subscription
 
-schema = strawberry.Schema(
+_known = KnownDocuments()
+
+schema = LimitedSchema(
+    _known,
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
     types=REQUEST_TYPES,
-    extensions=[Watched, PresentableErrors, EventCursorFirst, remembering()],
+    extensions=[Watched, PresentableErrors, EventCursorFirst, remembering(_known), Limited],
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
 )
 

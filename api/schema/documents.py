@@ -38,6 +38,9 @@ class KnownDocuments:
             forgotten, _ = self._documents.popitem(last=False)
             self._characters -= len(forgotten)
 
+    def __contains__(self, text: str) -> bool:
+        return text in self._documents
+
     def __len__(self) -> int:
         return len(self._documents)
 
@@ -67,7 +70,6 @@ class Remembering(SchemaExtension):
             self._known.keep(execution.query, execution.graphql_document)
 
 
-def remembering() -> Callable[[], Remembering]:
+def remembering(known: KnownDocuments) -> Callable[[], Remembering]:
     """The extension for one schema, whose rules all of its documents are judged by."""
-    known = KnownDocuments()
     return lambda: Remembering(known)

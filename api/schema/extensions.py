@@ -1,23 +1,40 @@
-"""What happens around every operation: errors are made presentable, and the event cursor is read first."""
+"""What happens around every operation: errors are made presentable, it is logged, the event cursor is read first."""
 
+import logging
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
+from hashlib import sha256
 
-from graphql import GraphQLError, OperationType, get_operation_ast
+import structlog
+from graphql import GraphQLError
 from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.exceptions import CannotGetOperationTypeError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 
+from api.context import Context
 from api.errors import Code, coded, presentable
+from api.schema.limiting import measuring
 from models import reads
+
+LONGEST_NAME = 64
+
+log = structlog.get_logger(__name__)
+_lines = logging.getLogger(__name__)
 
 
 class PresentableErrors(SchemaExtension):
     """Gives each error a code, and masks what nobody expected. Strawberry's own MaskErrors drops `extensions`."""
 
     def on_operation(self) -> Iterator[None]:
-        yield
+        try:
+            yield
+        except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised again, without its words
+            # Of another hook: Strawberry would answer it with its own words, whatever stands in them.
+            raise _presented(GraphQLError("", original_error=error)) from None
         result = self.execution_context.result
         errors: list[GraphQLError] | None = getattr(result, "errors", None)
         if result is not None and errors:
@@ -40,19 +57,69 @@ def _presented(error: GraphQLError) -> GraphQLError:
 
 
 class Watched(SchemaExtension):
-    """Tells the metrics how long each query and mutation took, and how it ended. Streams have no such time."""
+    """One line in the log for each operation, when it is over, and its time for the metrics; a stream has none for
+    those. What is logged holds nothing that somebody wrote: no variable, no document, no token."""
 
     def on_operation(self) -> Iterator[None]:
+        self._codes: set[str] = set()
+        # Not unbound: an operation has a task of its own, and what it begins logs the same id.
+        structlog.contextvars.bind_contextvars(operation_id=secrets.token_hex(8))
         began = time.perf_counter()
+        try:
+            yield
+        except Exception as error:
+            self._codes.add(_code_of(error))
+            raise
+        finally:
+            self._note(self.execution_context.result)
+            self._tell(time.perf_counter() - began)
+
+    def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         yield
+        self._note(result)
+
+    def _note(self, result: object) -> None:
+        errors: list[GraphQLError] | None = getattr(result, "errors", None)
+        self._codes.update(_code_of(error) for error in errors or ())
+
+    def _tell(self, seconds: float) -> None:
         execution = self.execution_context
+        context: Context = execution.context
         document = execution.graphql_document
-        operation = get_operation_ast(document, execution.operation_name) if document else None
-        if operation and operation.operation is OperationType.SUBSCRIPTION:
+        figures = measuring(execution.schema).figures(document) if document else None
+        operation = figures.operation(execution.operation_name) if figures else None
+        viewer = context.caller.viewer
+        if operation is None or operation.kind != "subscription":
+            # A name of somebody unknown takes no place among those that have a label of their own.
+            name = operation.name if operation and viewer else None
+            context.product.metrics.operated(name, seconds, failed=bool(self._codes))
+        if not _lines.isEnabledFor(logging.INFO):
             return
-        failed = bool(getattr(execution.result, "errors", None))
-        metrics = execution.context.product.metrics
-        metrics.operated(execution.operation_name, time.perf_counter() - began, failed=failed)
+        log.info(
+            "operation",
+            operation=_shown(operation.name) if operation else None,
+            kind=operation.kind if operation else None,
+            hash=sha256((execution.query or "").encode(errors="replace")).hexdigest(),
+            viewer=str(viewer.user_id) if viewer else None,
+            cost=operation.cost(execution.variables) if operation else None,
+            duration_ms=round(seconds * 1_000, 1),
+            outcome=" ".join(sorted(self._codes)) or "ok",
+            refused=" ".join(context.refusals) or None,
+            transport=context.transport,
+        )
+
+
+def _code_of(error: Exception) -> str:
+    """A code is ours, whatever it says: `api.errors` gives each error one."""
+    if isinstance(error, GraphQLError):
+        return str((error.extensions or {}).get("code", Code.INTERNAL_SERVER_ERROR))
+    known = isinstance(error, MissingQueryError | CannotGetOperationTypeError | InvalidOperationTypeError)
+    return (Code.BAD_REQUEST if known else Code.INTERNAL_SERVER_ERROR).value
+
+
+def _shown(name: str | None) -> str | None:
+    """A name comes from a stranger: GraphQL bounds its alphabet, and we its length."""
+    return name[:LONGEST_NAME] if name else None
 
 
 class EventCursorFirst(SchemaExtension):

@@ -37,6 +37,7 @@ async def _done(info: Info[Context, None], given: Any, work: Callable[[Key], Awa
     written = await work(key)
     for refusal in written.refusals:
         info.context.product.metrics.refused(refusal.code.value)
+        info.context.refusals.append(refusal.code.value)
     return written.subject_id, [p.UserError.of(refusal) for refusal in written.refusals]
 
 

@@ -49,10 +49,17 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     return executed
 
 
+ANYTHING: dict[str, Any] = {
+    f"RESOLUTION_MAX_{what}": "10000"
+    for what in ("ALIASES", "DIRECTIVES", "REPETITIONS", "ROOT_FIELDS", "FIELDS", "FRAGMENTS", "DOCUMENT_TOKENS")
+} | {"RESOLUTION_MAX_COST": "100000000", "RESOLUTION_MAX_DOCUMENT_CHARACTERS": "1000000"}
+"""What is written by chance asks for a lot."""
+
+
 async def test_documents_by_chance(
     tmp_path: Path, switch: Callable[[bool], None], plans: list[Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with a_service(tmp_path, **STANDS_STILL) as service:
+    async with a_service(tmp_path, **STANDS_STILL, **ANYTHING) as service:
         ids = await _some_orders(service)
         monkeypatch.setitem(SAMPLES, "ID", ids)
         monkeypatch.setitem(SAMPLES, "Int", [1, 2, 3, 100, 101])

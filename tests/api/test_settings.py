@@ -57,6 +57,26 @@ def test_nothing_set_gives_a_development_server_on_an_embedded_database() -> Non
         "graphiql": True,
         "log_level": "info",
         "log_format": "readable",
+        "max_body_bytes": 262_144,
+        "max_message_bytes": 262_144,
+        "max_document_characters": 10_000,
+        "max_document_tokens": 1_000,
+        "max_depth": 20,
+        "max_fields": 1_000,
+        "max_aliases": 50,
+        "max_root_fields": 20,
+        "max_repetitions": 100,
+        "max_directives": 50,
+        "max_operations": 20,
+        "max_fragments": 50,
+        "max_cost": 10_000,
+        "max_variables": 1_000,
+        "max_variables_depth": 10,
+        "rate_viewer": 0,
+        "rate_address": 0,
+        "rate_url": None,
+        "sockets_per_viewer": 0,
+        "sockets_per_address": 0,
         "sweep_interval_seconds": 1.0,
         "tail_poll_seconds": 2.0,
         "graceful_shutdown_seconds": 8,
@@ -81,6 +101,26 @@ def test_every_setting_is_read_from_its_variable() -> None:
             "RESOLUTION_GRAPHIQL": "true",
             "RESOLUTION_LOG_LEVEL": "WARNING",
             "RESOLUTION_LOG_FORMAT": "readable",
+            "RESOLUTION_MAX_BODY_BYTES": "1024",
+            "RESOLUTION_MAX_MESSAGE_BYTES": "2048",
+            "RESOLUTION_MAX_DOCUMENT_CHARACTERS": "5000",
+            "RESOLUTION_MAX_DOCUMENT_TOKENS": "500",
+            "RESOLUTION_MAX_DEPTH": "12",
+            "RESOLUTION_MAX_FIELDS": "300",
+            "RESOLUTION_MAX_ALIASES": "7",
+            "RESOLUTION_MAX_ROOT_FIELDS": "5",
+            "RESOLUTION_MAX_REPETITIONS": "9",
+            "RESOLUTION_MAX_DIRECTIVES": "8",
+            "RESOLUTION_MAX_OPERATIONS": "3",
+            "RESOLUTION_MAX_FRAGMENTS": "11",
+            "RESOLUTION_MAX_COST": "700",
+            "RESOLUTION_MAX_VARIABLES": "60",
+            "RESOLUTION_MAX_VARIABLES_DEPTH": "4",
+            "RESOLUTION_RATE_VIEWER": "1000",
+            "RESOLUTION_RATE_ADDRESS": "200",
+            "RESOLUTION_SOCKETS_PER_VIEWER": "6",
+            "RESOLUTION_SOCKETS_PER_ADDRESS": "30",
+            "RESOLUTION_RATE_URL": "redis://counters.example:6379",
             "RESOLUTION_SWEEP_INTERVAL_SECONDS": "0.5",
             "RESOLUTION_TAIL_POLL_SECONDS": "1.5",
             "RESOLUTION_GRACEFUL_SHUTDOWN_SECONDS": "30",
@@ -107,6 +147,26 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "graphiql": True,
         "log_level": "warning",
         "log_format": "readable",
+        "max_body_bytes": 1024,
+        "max_message_bytes": 2048,
+        "max_document_characters": 5000,
+        "max_document_tokens": 500,
+        "max_depth": 12,
+        "max_fields": 300,
+        "max_aliases": 7,
+        "max_root_fields": 5,
+        "max_repetitions": 9,
+        "max_directives": 8,
+        "max_operations": 3,
+        "max_fragments": 11,
+        "max_cost": 700,
+        "max_variables": 60,
+        "max_variables_depth": 4,
+        "rate_viewer": 1000,
+        "rate_address": 200,
+        "rate_url": "redis://counters.example:6379",
+        "sockets_per_viewer": 6,
+        "sockets_per_address": 30,
         "sweep_interval_seconds": 0.5,
         "tail_poll_seconds": 1.5,
         "graceful_shutdown_seconds": 30,
@@ -119,6 +179,25 @@ def test_production_has_no_graphiql_and_json_logs_unless_told_otherwise() -> Non
     assert read_settings(PRODUCTION | PROVIDER | {"RESOLUTION_LOG_FORMAT": "auto"}).log_format == "json"
     assert read_settings({"RESOLUTION_LOG_FORMAT": "auto"}).log_format == "readable"
     assert read_settings({"RESOLUTION_GRAPHIQL": "off"}).graphiql is False
+
+
+def test_budgets_and_sockets_are_bounded_in_production_alone() -> None:
+    names = ("rate_viewer", "rate_address", "sockets_per_viewer", "sockets_per_address")
+    assert [getattr(Settings(), name) for name in names] == [0, 0, 0, 0]
+    production = read_settings(PRODUCTION | PROVIDER)
+    assert [getattr(production, name) for name in names] == [100_000, 10_000, 50, 500]
+    assert read_settings(PRODUCTION | PROVIDER | {"RESOLUTION_RATE_VIEWER": "0"}).rate_viewer == 0
+
+
+def test_rates_are_counted_in_the_broadcast_s_redis_unless_told_otherwise() -> None:
+    redis = {"RESOLUTION_BROADCAST_URL": "redis://cache.example:6379"}
+    assert read_settings({}).counting_url is None
+    assert read_settings({"RESOLUTION_BROADCAST_URL": "postgres://db.example/center"}).counting_url is None
+    assert read_settings(redis).counting_url == "redis://cache.example:6379"
+    assert read_settings(redis | {"RESOLUTION_RATE_URL": "memory://"}).counting_url is None
+    assert problems({"RESOLUTION_RATE_URL": "postgres://db.example/center"}) == (
+        "RESOLUTION_RATE_URL must begin with memory://, redis:// or rediss://.",
+    )
 
 
 SIGN_IN = {"RESOLUTION_OIDC_AUTHORITY": "https://id.example", "RESOLUTION_OIDC_CLIENT_ID": "resolution-web"}

@@ -60,7 +60,7 @@ def create_app(
         routes=_routes(settings, parts),
         middleware=_middleware(settings),
         lifespan=parts.lifespan,
-        max_body_size=settings.max_body_bytes,
+        max_body_size=settings.largest_body_bytes,
     )
 
 

@@ -216,9 +216,9 @@ class Settings(BaseSettings):
     log_format: Literal["readable", "json"] = Field(default_factory=lambda known: _log_format("auto", known))
     """Readable in development and JSON lines in production, unless it is set."""
 
-    max_body_bytes: int = Field(default=256 * 1024, ge=1024, le=64 * 1024 * 1024)
+    largest_body_bytes: int = Field(default=256 * 1024, ge=1024, le=64 * 1024 * 1024)
     """Of a request over HTTP."""
-    max_message_bytes: int = Field(default=256 * 1024, ge=1024, le=64 * 1024 * 1024)
+    largest_message_bytes: int = Field(default=256 * 1024, ge=1024, le=64 * 1024 * 1024)
     """Of a message over WebSocket."""
     max_document_characters: int = Field(default=10_000, ge=100, le=1_000_000)
     max_document_tokens: int = Field(default=1_000, ge=10, le=100_000)

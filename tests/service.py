@@ -246,7 +246,7 @@ async def a_service(
         app,
         port=0,
         ws="websockets-sansio",
-        ws_max_size=given.max_message_bytes,
+        ws_max_size=given.largest_message_bytes,
         proxy_headers=bool(given.forwarded_allow_ips),
         forwarded_allow_ips=list(given.forwarded_allow_ips),
         log_config=None,

@@ -88,7 +88,7 @@ def _config(app: ASGIApp, given: Settings) -> uvicorn.Config:
         app,
         http="httptools",
         ws="websockets-sansio",
-        ws_max_size=given.max_message_bytes,
+        ws_max_size=given.largest_message_bytes,
         loop="uvloop" if _has_uvloop() else "asyncio",
         lifespan="on",
         timeout_graceful_shutdown=given.graceful_shutdown_seconds,

@@ -2,6 +2,8 @@
 twice."""
 
 import contextlib
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from graphql import (
 
 from api.limits import NESTED, Figures, Limits, Measuring, too_dear, too_long, too_many_variables
 from api.schema import schema
+from api.settings import Settings
 from bench.limits import LARGEST, SHAPES, generated
 from tests.service import a_service
 
@@ -244,11 +247,11 @@ async def test_variables_that_are_too_deep_are_refused_over_http_and_websocket(t
 
 
 async def test_a_message_over_websocket_is_bounded_by_the_settings(tmp_path: Path) -> None:
-    async with a_service(tmp_path, RESOLUTION_MAX_MESSAGE_BYTES="2000") as service, service.socket("ada") as socket:
+    async with a_service(tmp_path, RESOLUTION_LARGEST_MESSAGE_BYTES="2000") as service, service.socket("ada") as socket:
         await socket.subscribe("{ viewerScopes }" + " " * 3_000)
         assert await socket.close_code() == 1009
     (tmp_path / "b").mkdir()
-    async with a_service(tmp_path / "b", RESOLUTION_MAX_BODY_BYTES="2000") as service:
+    async with a_service(tmp_path / "b", RESOLUTION_LARGEST_BODY_BYTES="2000") as service:
         assert (await service.answer("ada", "{ viewerScopes }" + " " * 3_000)).status_code == 413
 
 
@@ -341,3 +344,30 @@ def test_a_text_is_counted_in_one_go_whatever_it_looks_like() -> None:
     wide = Limits(characters=LARGEST, tokens=LARGEST * 2)
     for text in ('"', '"""', '"\\', '""" ', '"""\\"""', "#", "-1.e", "\\", "\ufeff", '"" '):
         assert too_long((text * LARGEST)[:LARGEST], wide) is None
+
+
+# ---------------------------------------------------------------- the page
+
+
+async def test_the_example_of_the_page_costs_what_the_page_says(tmp_path: Path) -> None:
+    page = (WEB.parent.parent / "docs" / "limits.md").read_text("utf-8")
+    [text] = re.findall(r"```graphql\n(.*?)```", page, re.DOTALL)
+    assert cost(text) == sum(int(number) for number in re.findall(r"# (\d+)", text))
+    assert f"costs {cost(text, first=5)}." in page
+    answer, refused = (json.loads(found) for found in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    async with a_service(tmp_path) as service:
+        assert (await service.post("ada", text))["extensions"] == answer["extensions"]
+        [error] = (await service.post("ada", TOO_MUCH["depth"][0]))["errors"]
+    assert refused == {"errors": [{key: error[key] for key in ("message", "extensions")}]}
+
+
+def test_the_page_tells_the_limits_that_there_are() -> None:
+    page = (WEB.parent.parent / "docs" / "limits.md").read_text("utf-8")
+    told: dict[str, str] = {}
+    for row in re.findall(r"^\| (.*RESOLUTION_MAX_.*) \|$", page, re.MULTILINE):
+        _, most, names = row.split(" | ")
+        numbers = [number.replace(",", "") for number in most.split(", ")]
+        told |= dict(zip(re.findall(r"`RESOLUTION_(MAX_\w+)`", names), numbers, strict=True))
+    defaults = Settings()
+    limits = [name for name in Settings.model_fields if name.startswith("max_")]
+    assert {name: told[name.upper()] for name in limits} == {name: str(getattr(defaults, name)) for name in limits}

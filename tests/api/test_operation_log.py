@@ -4,16 +4,21 @@ import contextlib
 import io
 import json
 import re
+import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from api.auth import mint
 from models import reads
+from tests.command_line import ended, prepared, serving
 from tests.listening import assert_silent, the_log
-from tests.service import Service, Watching, a_service
+from tests.service import PATIENCE, SECRET, Service, Watching, a_service
 
 TELLING = [f"zebra-{word}-in-private" for word in ("title", "why", "note", "text", "literal", "variable", "alias")]
 LINE = {
@@ -205,3 +210,42 @@ async def test_operations_at_once_on_one_socket_have_ids_of_their_own(tmp_path: 
             await ends(each)
     ids = {line["operation_id"] for line in lines(log)}
     assert len(ids) == len(lines(log)) == 10
+
+
+def test_a_server_in_production_writes_its_lines_to_standard_error_and_nothing_that_anybody_wrote(
+    tmp_path: Path,
+) -> None:
+    title, why, note, *_ = TELLING
+    environ = {"RESOLUTION_ENVIRONMENT": "production", "RESOLUTION_JWT_SECRET": SECRET}
+
+    def token(subject: str, *scopes: str) -> str:
+        now = datetime.now(UTC)
+        return mint(SECRET, subject, name=subject, scopes=list(scopes), ttl=timedelta(hours=1), now=now)
+
+    with serving(prepared(tmp_path, "migrate"), **environ) as (process, printed):
+        [address] = re.findall(r"GraphQL   (http\S+)", "\n".join(printed))
+        with httpx.Client(timeout=PATIENCE) as http:
+
+            def do(who: str, name: str, returning: str, **given: object) -> str:
+                query = (
+                    f"mutation Do($input: {name[0].upper()}{name[1:]}Input!) {{ {name}(input: $input) {{ {returning} "
+                    "{ id } userErrors { code } } }"
+                )
+                body = {"query": query, "variables": {"input": given}}
+                answer = http.post(address, json=body, headers={"authorization": f"Bearer {who}"}).json()
+                return str(answer["data"][name][returning]["id"])
+
+            bazaar, ada, farid = token("bazaar", "marketplace"), token("ada"), token("farid")
+            money = {"currencyCode": "USD"}
+            people = {"clientSubject": "ada", "freelancerSubject": "farid"}
+            price = money | {"amount": "100.00"}
+            order = do(bazaar, "placeOrder", "order", reference="R", title=title, price=price, deliveryDays=3, **people)
+            do(ada, "submitRequirements", "order", orderId=order)
+            offer = {"explanation": why, "confidentialReason": "OTHER", "confidentialNote": note}
+            amount = money | {"amount": "20.00"}
+            do(farid, "offerPartialRefund", "request", orderId=order, amount=amount, **offer)
+        process.send_signal(signal.SIGTERM)
+        written = ended(process).err
+    assert_silent(written, "standard error", [*TELLING, bazaar, ada, farid])
+    entries = [json.loads(line) for line in written.splitlines()]
+    assert [entry["operation"] for entry in entries if entry["event"] == "operation"] == ["Do"] * 3

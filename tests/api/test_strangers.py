@@ -378,7 +378,7 @@ async def test_without_a_valid_token_there_is_nobody_and_nothing(stage: Stage) -
             return answer.json()
 
         who = await post("{ viewer { id } viewerScopes __typename }")
-        assert who == {"data": {"viewer": None, "viewerScopes": [], "__typename": "Query"}}
+        assert who["data"] == {"viewer": None, "viewerScopes": [], "__typename": "Query"}
         unauthenticated = {(name, root(name)) for name in QUERIES if name not in ("viewer", "viewerScopes")}
         unauthenticated |= {
             ("order", root("order", id=f'"{stage.order}"')),

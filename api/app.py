@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uuid_utils.compat import uuid7
@@ -17,12 +17,16 @@ from uuid_utils.compat import uuid7
 from api.auth import JwksVerifier, SharedSecretVerifier, Verifier
 from api.callers import Callers
 from api.context import Product
+from api.cors import CrossOrigin
 from api.health import Health
+from api.http_errors import of_route, refusal, unavailable
 from api.limits import Limits
 from api.metrics import Metrics
 from api.policy_file import read_policy
 from api.rates import OpenSockets, Rates, Seated
+from api.security_headers import SecurityHeaders
 from api.settings import Settings, local_secret
+from api.trusted import NOTHING_TRUSTED, TrustedDocuments, read_manifest
 from api.view import View
 from api.web import web_routes
 from models import database, reads
@@ -56,12 +60,14 @@ def create_app(
     """The application. Its lifespan opens the database (an embedded one is migrated first), listens to the doorbell,
     reads the log, and runs the workers; on the way out it finishes what is under way. `clock` is for tests."""
     parts = Parts(settings, clock or product_clock(settings), new_id, gateway)
-    return Starlette(
+    app = Starlette(
         routes=_routes(settings, parts),
-        middleware=_middleware(settings),
+        middleware=[Middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)],
+        exception_handlers={HTTPException: of_route},
         lifespan=parts.lifespan,
-        max_body_size=settings.largest_body_bytes,
     )
+    app.state.end_streams = parts.end_streams
+    return app
 
 
 class Parts:
@@ -75,8 +81,10 @@ class Parts:
         self.new_id = new_id
         self.gateway = gateway
         self.policy = read_policy(settings.policy_file) if settings.policy_file else Policy()
+        self.documents = trusted_documents(settings)
         self.verifier = verifier(settings, clock)
-        self.view: ASGIApp | None = None
+        self.view: View | None = None
+        self.door: ASGIApp | None = None
         self.tail = Tail(settings.tail_poll_seconds)
         self.doorbell = Doorbell(settings.broadcast_url, self.tail.wake)
         self.health = Health(self.tail, self.doorbell, clock)
@@ -103,7 +111,7 @@ class Parts:
             stack.push_async_callback(self.verifier.aclose)
             await self._start(stack)
             yield
-            self.view = None
+            self.view = self.door = None
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         journal = Journal(self.policy, self.clock, self.new_id, self._ring)
@@ -118,6 +126,7 @@ class Parts:
             self.limits,
             self.rates,
             self.sockets,
+            introspection=self.settings.introspection,
         )
         callers = Callers(self.verifier, self.clock, self.new_id)
         stack.push_async_callback(journal.drain)
@@ -128,7 +137,14 @@ class Parts:
         for worker in (deadlines, self._refunds):
             worker.start()
             stack.push_async_callback(worker.stop)
-        self.view = Seated(View(product, callers, self.settings.allowed_origins), self.sockets)
+        self.view = View(
+            product,
+            callers,
+            self.settings.allowed_origins,
+            largest_body=self.settings.largest_body_bytes,
+            documents=self.documents,
+        )
+        self.door = Seated(self.view, self.sockets)
 
     def _ring(self) -> None:
         """After every commit: this process's own readers at once, the others by the doorbell."""
@@ -137,8 +153,22 @@ class Parts:
         self._refunds.wake()
 
     async def graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self.view is not None, "the application serves only within its lifespan"
-        await self.view(scope, receive, send)
+        if self.door is None:
+            await refusal(unavailable())(scope, receive, send)
+            return
+        await self.door(scope, receive, send)
+
+    def end_streams(self) -> None:
+        """The server is going: nobody is served by it any longer than need be."""
+        if self.view is not None:
+            self.view.end_streams()
+
+
+def trusted_documents(settings: Settings) -> TrustedDocuments:
+    """The operations that the operator allows. Raises ManifestProblem."""
+    if settings.trusted_documents is None:
+        return NOTHING_TRUSTED
+    return read_manifest(settings.trusted_documents, only=settings.trusted_documents_only)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -191,23 +221,12 @@ class _Endpoint:
 
 
 def _routes(settings: Settings, parts: Parts) -> list[BaseRoute]:
-    graphql = _Endpoint(parts.graphql)
+    graphql = _Endpoint(CrossOrigin(parts.graphql, settings.allowed_origins))
     routes: list[BaseRoute] = [
-        Route("/graphql", graphql, methods=["GET", "POST", "OPTIONS"]),
+        Route("/graphql", graphql),
         WebSocketRoute("/graphql", graphql),
         Route("/health/live", parts.health.live),
         Route("/health/ready", parts.health.ready),
         Route("/metrics", parts.health.metrics(parts.metrics)),
     ]
     return [*routes, *web_routes(settings, shared_secret(settings), parts.clock)]
-
-
-def _middleware(settings: Settings) -> list[Middleware]:
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=settings.allowed_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type"],
-        )
-    ]

@@ -16,6 +16,9 @@ from rules.policy import Policy
 from rules.visibility import Viewer
 from subscriptions.tail import Tail
 
+Introspection = Literal["everybody", "signed-in", "nobody"]
+"""Who may read the schema from the server."""
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -30,6 +33,7 @@ class Product:
     limits: Limits
     rates: Rates
     sockets: OpenSockets
+    introspection: Introspection = "everybody"
 
 
 @dataclass(slots=True)
@@ -68,3 +72,10 @@ class Context:
     def has_expired(self) -> bool:
         expires_at = self.caller.expires_at
         return expires_at is not None and expires_at <= self.now()
+
+    def may_introspect(self) -> bool:
+        """Whether this caller may ask for the schema. Raises UNAUTHENTICATED where a token would do."""
+        allowed = self.product.introspection
+        if allowed == "signed-in":
+            _ = self.viewer
+        return allowed != "nobody"

@@ -9,6 +9,10 @@ from graphql import GraphQLError, GraphQLSyntaxError
 
 log = structlog.get_logger(__name__)
 
+LONGEST_MESSAGE = 400
+"""In characters, of what graphql-core says: it repeats what was sent, at any length."""
+SUGGESTION = " Did you mean "
+
 
 class Code(StrEnum):
     """What stands in `extensions.code`."""
@@ -23,6 +27,15 @@ class Code(StrEnum):
     CURSOR_INVALID = "CURSOR_INVALID"
     QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
     THROTTLED = "THROTTLED"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
+    REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
+    QUERY_NOT_IN_SAFELIST = "QUERY_NOT_IN_SAFELIST"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 
@@ -49,40 +62,50 @@ def retry_after(error: object) -> int | None:
 
 
 def presentable(error: GraphQLError) -> GraphQLError:
-    """The error as a client may see it: with a code; without anything of the server's inside."""
+    """The error as a client may see it: with a code; without anything of the server's inside; short."""
     if error.extensions and "code" in error.extensions:
         return error
     original = error.original_error
     if isinstance(original, GraphQLError) and original.extensions and "code" in original.extensions:
         return error
+    if original is not None and not isinstance(original, GraphQLError):
+        return masked(original, error)
+    # graphql-core's own: a document that does not fit the schema has no path yet, a bad variable neither.
     if isinstance(error, GraphQLSyntaxError):
-        return _with_code(error, Code.GRAPHQL_PARSE_FAILED)
-    if original is None or isinstance(original, GraphQLError):
-        # graphql-core's own: a document that does not fit the schema has no path yet, a bad variable neither.
+        code = Code.GRAPHQL_PARSE_FAILED
+    else:
         code = Code.BAD_USER_INPUT if _is_about_input(error) else Code.GRAPHQL_VALIDATION_FAILED
-        return _with_code(error, code)
-    return _masked(error, original)
+    error.message = brief(error.message)
+    error.extensions = {**(error.extensions or {}), "code": code.value}
+    return error
+
+
+def brief(message: str) -> str:
+    """graphql-core's sentence without its suggestions, which name what the schema has (Strawberry's setting takes those
+    for fields alone), and without most of an input that it repeats: what is wrong stands at the end."""
+    told = message.partition(SUGGESTION)[0]
+    if len(told) <= LONGEST_MESSAGE:
+        return told
+    half = LONGEST_MESSAGE // 2
+    return f"{told[:half]} … {told[-half:]}"
 
 
 def _is_about_input(error: GraphQLError) -> bool:
     return error.path is not None or error.message.startswith("Variable ")
 
 
-def _with_code(error: GraphQLError, code: Code) -> GraphQLError:
-    error.extensions = {**(error.extensions or {}), "code": code.value}
-    return error
-
-
-def _masked(error: GraphQLError, original: Exception) -> GraphQLError:
+def masked(original: Exception, error: GraphQLError | None = None) -> GraphQLError:
+    """What nobody expected, as a client sees it: an id, which the log has too. `error` says where it happened."""
     error_id = str(uuid4())
     # Neither the message nor the locals: either may hold what somebody wrote in confidence.
     stack = "".join(traceback.format_tb(original.__traceback__))
-    log.error("unexpected error", error_id=error_id, error=type(original).__name__, path=error.path, stack=stack)
+    path = error.path if error else None
+    log.error("unexpected error", error_id=error_id, error=type(original).__name__, path=path, stack=stack)
     return GraphQLError(
         f"Something went wrong on our side. Tell support this id: {error_id}",
-        nodes=error.nodes,
-        source=error.source,
-        positions=error.positions,
-        path=error.path,
+        nodes=error.nodes if error else None,
+        source=error.source if error else None,
+        positions=error.positions if error else None,
+        path=path,
         extensions={"code": Code.INTERNAL_SERVER_ERROR.value, "id": error_id},
     )

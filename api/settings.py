@@ -212,6 +212,21 @@ class Settings(BaseSettings):
     """Where the built web app lies. None: in web/dist beside the code, if it was built."""
     graphiql: bool = Field(default_factory=lambda known: known.get("environment") == "development")
 
+    introspection: Literal["everybody", "signed-in", "nobody"] = Field(
+        default_factory=lambda known: "everybody" if known.get("environment") == "development" else "signed-in"
+    )
+    """Who may read the schema from the server."""
+    trusted_documents: Path | None = None
+    """The manifest of the operations that are allowed."""
+    trusted_documents_only: bool = Field(
+        default_factory=lambda known: (
+            known.get("environment") == "production" and known.get("trusted_documents") is not None
+        )
+    )
+    """Whether nothing else is executed: in production, when there is a manifest."""
+    hsts_seconds: int = Field(default=0, ge=0, le=63_072_000)
+    """How long a browser that came by https comes by nothing else. 0: says nothing of it."""
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)] = "info"
     log_format: Literal["readable", "json"] = Field(default_factory=lambda known: _log_format("auto", known))
     """Readable in development and JSON lines in production, unless it is set."""
@@ -326,7 +341,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        problems = [*_key_problems(self), *_sign_in_problems(self)]
+        problems = [*_key_problems(self), *_sign_in_problems(self), *_document_problems(self)]
         if problems:
             raise _Clash(*problems)
         return self
@@ -374,6 +389,12 @@ def _sign_in_problems(settings: Settings) -> list[str]:
     if settings.environment == "production" and not authority.lower().startswith("https://"):
         problems.append(f"{PREFIX}OIDC_AUTHORITY must begin with https:// in production: else tokens can be stolen.")
     return problems
+
+
+def _document_problems(settings: Settings) -> list[str]:
+    if settings.trusted_documents_only and settings.trusted_documents is None:
+        return [f"{PREFIX}TRUSTED_DOCUMENTS_ONLY needs {PREFIX}TRUSTED_DOCUMENTS: else nothing at all is executed."]
+    return []
 
 
 # ---------------------------------------------------------------- reading them

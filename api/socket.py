@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from graphql import GraphQLError
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
@@ -18,7 +18,10 @@ from api.auth import bearer_or_bare
 from api.callers import NOBODY, Caller
 from api.context import Context, Product
 from api.errors import Code, coded
+from api.http_errors import Refused
+from api.http_request import Asked
 from api.rates import Seat, TooManySockets
+from api.trusted import TrustedDocuments
 
 FORBIDDEN = 4403
 """The close code that clients answer by connecting again with fresh connection parameters."""
@@ -54,10 +57,20 @@ class Session:
         return None if expires_at is None else (expires_at - self.product.clock()).total_seconds()
 
 
+class _WithDocuments(Protocol):
+    """What the view of a socket has besides Strawberry's."""
+
+    documents: TrustedDocuments
+
+
 class Socket(BaseGraphQLTransportWSHandler[Any, None]):
     """Strawberry's handler of graphql-transport-ws, with what it lacks."""
 
     _expiry: asyncio.Task[None] | None = None
+
+    @property
+    def _documents(self) -> TrustedDocuments:
+        return cast("_WithDocuments", self.view).documents
 
     @property
     def _session(self) -> Session:
@@ -93,6 +106,13 @@ class Socket(BaseGraphQLTransportWSHandler[Any, None]):
             )
             await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
             return
+        try:
+            asked = self._documents.completed(Asked.of(cast(dict[str, Any], message["payload"])))
+        except (GraphQLError, Refused) as refused:
+            error = refused if isinstance(refused, GraphQLError) else coded(refused.code, refused.message)
+            await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
+            return
+        message["payload"]["query"] = asked.query or ""
         await super().handle_subscribe(message)
 
     async def _expire(self, seconds: float) -> None:
@@ -140,8 +160,10 @@ def _wrong_shape(message: object) -> str | None:
     if message.get("type") != "subscribe":
         return None
     payload = message.get("payload")
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str | None):
         return "The payload must be an object with a query"
+    if payload.get("query") is None and not payload.keys() & {"documentId", "extensions"}:
+        return "The payload must have a query, or the id of one"
     if not isinstance(payload.get("variables"), dict | None):
         return "The variables must be an object"
     if not isinstance(payload.get("operationName"), str | None):

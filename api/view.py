@@ -1,34 +1,46 @@
 """GraphQL over HTTP and the door to GraphQL over WebSocket: from a request to a caller and a context."""
 
-import json
-from collections.abc import Mapping
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
-from typing import NoReturn
 
-import orjson
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError, get_operation_ast, parse
+from graphql import OperationType as OperationKind
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
 from strawberry.exceptions import ConnectionRejectionError, MissingQueryError
-from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
 
 from api.auth import InvalidToken, bearer
 from api.callers import Caller, Callers
 from api.context import Context, Product
-from api.errors import Code, retry_after
+from api.errors import Code, brief, coded
 from api.execution import by_engine
-from api.rates import SEAT, TooManySockets, address_of
+from api.http_answer import Formatted, formatted, whole
+from api.http_errors import Refused, refusal, unexpected
+from api.http_request import METHODS, Asked, asked
+from api.json_text import read, written
+from api.media import SHAPES, STREAMS, Accepted, Json, accepted
+from api.rates import RETRY_AFTER, SEAT, Seat, TooManySockets, address_of
 from api.schema import schema
 from api.socket import Session, Socket
+from api.streaming import Streamed
+from api.trusted import NOTHING_TRUSTED, TrustedDocuments
+
+Ending = asyncio.Future[GraphQLError | None]
+"""What ends a stream from elsewhere: with an error that its client is told, or without a word."""
 
 INIT_TIMEOUT = timedelta(seconds=10)
 """How long a socket may be open without saying who it is."""
@@ -52,7 +64,15 @@ class View(GraphQL[Context | Session, None]):
     graphql_transport_ws_handler_class = Socket
     websocket_adapter_class = Wire
 
-    def __init__(self, product: Product, callers: Callers, allowed_origins: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        product: Product,
+        callers: Callers,
+        allowed_origins: tuple[str, ...],
+        *,
+        largest_body: int,
+        documents: TrustedDocuments = NOTHING_TRUSTED,
+    ) -> None:
         super().__init__(
             by_engine(schema),
             graphql_ide=None,
@@ -63,78 +83,157 @@ class View(GraphQL[Context | Session, None]):
         )
         self._product = product
         self._callers = callers
+        self._largest_body = largest_body
+        self._endings: set[Ending] = set()
+        self.documents = documents
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As Strawberry's, but what it refuses comes as JSON with a code, like every other error."""
+        """As Strawberry's over WebSocket. Over HTTP our own, since Strawberry's knows no media type but one, refuses in
+        plain text, and takes what it should not."""
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        request = Request(scope, receive)
+        accepts = accepted(request.headers.get("accept"))
         try:
-            response: Response = await self.run(Request(scope, receive))
-        except HTTPException as refused:
-            body = {"errors": [{"message": refused.reason, "extensions": {"code": Code.BAD_REQUEST.value}}]}
-            response = Response(self.encode_json(body), refused.status_code, media_type="application/json")
-        await response(scope, receive, send)
+            answer = await self._answer(request, accepts)
+        except Refused as refused:
+            answer = refusal(refused, accepts.json or Json.LEGACY)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is masked and logged
+            answer = unexpected(error, accepts.json or Json.LEGACY)
+        await answer(scope, receive, _varied(send))
 
-    async def execute_single(
-        self,
-        request: Request,  # noqa: ARG002 - Strawberry's signature
-        request_adapter: AsyncHTTPRequestAdapter,
-        sub_response: Response,  # noqa: ARG002
-        context: Context | Session,
-        root_value: None,
-        request_data: GraphQLRequestData,
-    ) -> ExecutionResult:
-        """As Strawberry's, which runs a subscription as if it were a query."""
-        reads_only = request_adapter.method == "GET"
-        allowed = {OperationType.QUERY} if reads_only else {OperationType.QUERY, OperationType.MUTATION}
+    async def _answer(self, request: Request, accepts: Accepted) -> ASGIApp:
+        if request.method not in METHODS.split(", "):
+            raise Refused(405, Code.METHOD_NOT_ALLOWED, f"Send the operation by {METHODS}.", allow=METHODS)
+        if accepts.nothing:
+            raise Refused(406, Code.NOT_ACCEPTABLE, f"An answer comes as {', '.join(SHAPES)}.")
+        question = await asked(request, self._largest_body)
+        caller = await self._caller(request.headers.get("authorization"))
+        try:
+            question = self.documents.completed(question)
+        except GraphQLError as error:
+            return whole(PreExecutionError(data=None, errors=[error]), accepts.json or Json.GRAPHQL_RESPONSE)
+        if accepts.json is None or (accepts.stream and self._is_subscription(question)):
+            return self._streamed(request, question, caller, accepts)
+        return whole(await self._executed(request, question, caller), accepts.json)
+
+    def _is_subscription(self, question: Asked) -> bool:
+        """Asked for a client that takes JSON and streams: one that takes JSON alone is told by the executor."""
+        text = question.query or ""
+        if "subscription" not in text or len(text) > self._product.limits.characters:
+            return False
+        try:
+            operation = get_operation_ast(parse(text, no_location=True), question.operation_name)
+        except (GraphQLError, RecursionError):
+            return False
+        return operation is not None and operation.operation is OperationKind.SUBSCRIPTION
+
+    async def _executed(self, request: Request, question: Asked, caller: Caller) -> ExecutionResult:
+        """A query's or a mutation's result."""
+        # One answer is given to whom the token was good for when it was asked, leeway and all; streams are watched.
+        context = Context(self._product, replace(caller, expires_at=None), address_of(request.scope))
         try:
             return await self.schema.execute(
-                request_data.query,
-                root_value=root_value,
-                variable_values=request_data.variables,
+                question.query,
+                variable_values=question.variables,
                 context_value=context,
-                operation_name=request_data.operation_name,
-                allowed_operation_types=allowed,
+                operation_name=question.operation_name,
+                operation_extensions=question.extensions,
+                allowed_operation_types=_taken_by(request.method),
             )
+        except InvalidOperationTypeError:
+            if request.method == "GET":
+                raise Refused(405, Code.METHOD_NOT_ALLOWED, "Queries alone come by GET.", allow="POST") from None
+            message = f"A subscription is answered as {' or as '.join(STREAMS)}, or over WebSocket."
+            raise Refused(400, Code.BAD_REQUEST, message) from None
         except CannotGetOperationTypeError as error:
-            raise HTTPException(400, error.as_http_error_reason()) from None
-        except InvalidOperationTypeError as error:
-            if error.operation_type is OperationType.SUBSCRIPTION:
-                raise HTTPException(400, "Subscriptions are served over WebSocket") from None
-            raise HTTPException(405, "Mutations are not allowed when using GET") from None
+            raise Refused(400, Code.BAD_REQUEST, brief(error.as_http_error_reason())) from None
         except MissingQueryError:
-            raise HTTPException(400, "No GraphQL query found in the request") from None
+            raise Refused(400, Code.BAD_REQUEST, "There is no `query` in the request.") from None
 
-    def parse_json(self, data: str | bytes) -> object:
-        """What a request holds. Strawberry's breaks on whatever is neither an object nor a list."""
-        found = super().parse_json(data)
-        if not isinstance(found, dict | list):
-            raise HTTPException(400, "What is sent must be a JSON object")
-        return found
+    # ------------------------------------------------------------ streams
+
+    def _streamed(self, request: Request, question: Asked, caller: Caller, accepts: Accepted) -> ASGIApp:
+        """Any operation as a stream of its results; a query's has one."""
+        if request.method == "GET":
+            raise Refused(405, Code.METHOD_NOT_ALLOWED, "Streams are asked for by POST alone.", allow="POST")
+        assert accepts.stream
+        seat = self._seated(address_of(request.scope), caller)
+        ending: Ending = asyncio.get_running_loop().create_future()
+        results = self._results(question, Context(self._product, caller, seat.address))
+        stream = Streamed(accepts.stream, results, ending)
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                with self._until_the_right_ends(caller, ending):
+                    await stream(scope, receive, send)
+            finally:
+                seat.leave()
+
+        return answer
+
+    def _seated(self, address: str, caller: Caller) -> Seat:
+        """A stream over HTTP takes a place like a socket: it costs as much."""
+        seat = self._product.sockets.taken(address)
+        if seat and caller.viewer and not seat.belongs_to(caller.viewer.user_id):
+            seat.leave()
+            seat = None
+        if seat is None:
+            message = "Too many streams and sockets are open; close some, and try again."
+            raise Refused(429, Code.THROTTLED, message, retry_after=str(RETRY_AFTER))
+        return seat
+
+    @contextlib.contextmanager
+    def _until_the_right_ends(self, caller: Caller, ending: Ending) -> Iterator[None]:
+        """Ends a stream with its token, whether or not anything happens, and when the server goes."""
+        self._endings.add(ending)
+        timer = None
+        if caller.expires_at is not None:
+            left = (caller.expires_at - self._product.clock()).total_seconds()
+            expired = coded(Code.UNAUTHENTICATED, "The token has expired; get a new one.")
+            timer = asyncio.get_running_loop().call_later(left, _end, ending, expired)
+        try:
+            yield
+        finally:
+            self._endings.discard(ending)
+            if timer:
+                timer.cancel()
+
+    def end_streams(self) -> None:
+        """Ends all streams over HTTP without a word: their clients resume on another server, or on the next one."""
+        for ending in self._endings:
+            _end(ending, None)
+
+    async def _results(self, question: Asked, context: Context) -> AsyncGenerator[Formatted, None]:
+        results = await self.schema.stream(
+            question.query,
+            variable_values=question.variables,
+            context_value=context,
+            operation_name=question.operation_name,
+            operation_extensions=question.extensions,
+        )
+        async with aclosing(results):
+            async for result in results:
+                assert isinstance(result, ExecutionResult), "nothing here is delivered in increments"
+                yield formatted(result)
+
+    # ------------------------------------------------------------ what Strawberry asks
 
     def decode_json(self, data: str | bytes) -> object:
-        """Raises JSONDecodeError, which callers expect, for all that is wrong. Half surrogates are taken, as JavaScript
-        writes them for broken text: the rules refuse them with the path to the input."""
-        try:
-            return orjson.loads(data)
-        except orjson.JSONDecodeError:
-            try:
-                return json.loads(data, parse_constant=_no_number)
-            except (ValueError, RecursionError) as error:
-                raise json.JSONDecodeError(type(error).__name__, "", 0) from None
+        return read(data)
+
+    def encode_json(self, data: object) -> str:
+        return written(data)
 
     async def get_context(
         self,
         request: Request | WebSocket,
         response: Response | WebSocket,  # noqa: ARG002 - Strawberry's signature
     ) -> Context | Session:
-        """One operation's context or, over WebSocket, the session that makes one for each operation."""
-        if isinstance(request, WebSocket):
-            return Session(self._product, request.scope[SEAT])
-        caller = await self._caller(request.headers.get("authorization"))
-        # One answer is given to whom the token was good for when it was asked, leeway and all; streams are watched.
-        return Context(self._product, replace(caller, expires_at=None), address_of(request.scope))
+        """Over WebSocket: the session, which makes a context for each operation."""
+        assert isinstance(request, WebSocket)
+        return Session(self._product, request.scope[SEAT])
 
     async def on_ws_connect(self, context: Context | Session) -> UnsetType | dict[str, object] | None:
         """Says who the socket is. A token that is not valid closes it with 4403, which clients answer by connecting
@@ -160,25 +259,22 @@ class View(GraphQL[Context | Session, None]):
             return Caller(None, problem=str(invalid))
         return await self._callers.caller(token)
 
-    def create_response(
-        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
-    ) -> Response:
-        response = super().create_response(response_data, sub_response)
-        response.headers["cache-control"] = "no-store"
-        errors = response_data.get("errors") if isinstance(response_data, dict) else None
-        if errors and (seconds := retry_after(errors[0])):
-            response.status_code = 429
-            response.headers["retry-after"] = str(seconds)
-        return response
 
-    def encode_json(self, data: Mapping[str, object] | object) -> str:
-        """Text, not bytes: bytes would become binary frames over WebSocket. An error may repeat a half surrogate that
-        the client sent, which orjson does not write."""
-        try:
-            return orjson.dumps(data).decode()
-        except TypeError:
-            return json.dumps(data, separators=(",", ":"))
+def _end(ending: Ending, error: GraphQLError | None) -> None:
+    if not ending.done():
+        ending.set_result(error)
 
 
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number of JSON")
+def _taken_by(method: str) -> set[OperationType]:
+    return {OperationType.QUERY} if method == "GET" else {OperationType.QUERY, OperationType.MUTATION}
+
+
+def _varied(send: Send) -> Send:
+    """Caches are told not to keep an answer at all, and what it depends on besides."""
+
+    async def with_vary(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).add_vary_header("accept")
+        await send(message)
+
+    return with_vary

@@ -41,6 +41,13 @@ HEADERS = {
 }
 
 
+PLAIN_GRAPHIQL_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; style-src 'unsafe-inline' https://unpkg.com; "
+    "font-src data: https://unpkg.com; img-src data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Of Strawberry's page, which has its script within, and its parts from a network of their packages."""
+
+
 def web_routes(settings: Settings, secret: str | None, clock: Callable[[], datetime]) -> list[BaseRoute]:
     """The routes of the web app, or of a page that says what is missing. `secret` signs the demo's tokens; None where
     an identity provider makes the tokens. `clock` dates them."""
@@ -109,7 +116,7 @@ class Web:
         return HTMLResponse(self._graphiql_page, headers=headers)
 
     async def _plain_graphiql(self, _: Request) -> Response:
-        return HTMLResponse(graphiql_page())
+        return HTMLResponse(graphiql_page(), headers=HEADERS | {"content-security-policy": PLAIN_GRAPHIQL_POLICY})
 
     async def _asset(self, request: Request) -> Response:
         path = request.url.path.removeprefix("/")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import click
+from graphql import parse, validate
 
 from api.auth import InvalidToken, JwksVerifier
 from api.commands import starting
@@ -72,6 +73,8 @@ def examine() -> None:
 
 async def _examine(given: Settings, findings: Findings) -> None:
     await _look(policy, given, findings)
+    if given.trusted_documents is not None:
+        await _look(trusted_documents, given, findings)
     if await _look(reachable, given, findings) and await _look(migrations, given, findings):
         async with opened(given.database_url, pool_size=1, statement_timeout_ms=SLOW_MS):
             for check in (constraints, log_is_whole, rows_equal_log, ledger_balances, deadlines, refunds):
@@ -101,6 +104,23 @@ async def _look(check: Check, given: Settings, findings: Findings) -> bool:
 async def policy(given: Settings) -> str:
     starting.policy(given)
     return "No policy file: the defaults hold." if given.policy_file is None else "The policy file is sound."
+
+
+async def trusted_documents(given: Settings) -> str:
+    """Each document must still fit the schema: one that does not is refused whenever a client asks it."""
+    from api.schema import schema
+
+    found = starting.trusted_documents(given)
+    assert found is not None
+    unfit = [id_ for id_, text in found.texts.items() if validate(schema._schema, parse(text), max_errors=1)]
+    if unfit:
+        number = _count(len(unfit), "trusted document does", "trusted documents do")
+        raise Wrong(
+            f"{number} not fit the schema: {_some(unfit)}. Build the manifest again from the clients that are in use."
+        )
+    return f"{_count(len(found), 'trusted document fits', 'trusted documents fit')} the schema" + (
+        ", and nothing else is executed." if found.only else "; others are executed too."
+    )
 
 
 async def reachable(given: Settings) -> str:

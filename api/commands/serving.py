@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import click
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import mint
@@ -34,10 +35,12 @@ def serve(given: Settings, host: str, port: int) -> None:
     from api.app import create_app
 
     starting.policy(given)
+    starting.trusted_documents(given)
     made_secret = _make_local_secret(given)
     starting.run(_see_to_database(given))
-    app = _Startup(_made(create_app, given))
-    server = uvicorn.Server(_config(app, given))
+    made = _made(create_app, given)
+    app = _Startup(made)
+    server = _Server(_config(app, given), made.state.end_streams)
     with _listener(host, port) as listener:
         _print_where_to_go(given, _address(host, listener), made_secret=made_secret)
         _run(server, listener, app)
@@ -70,7 +73,7 @@ def _run(server: uvicorn.Server, listener: socket.socket, app: "_Startup") -> No
         signal.signal(signal.SIGTERM, previous)
 
 
-def _made(create_app: Callable[[Settings], ASGIApp], given: Settings) -> ASGIApp:
+def _made(create_app: Callable[[Settings], Starlette], given: Settings) -> Starlette:
     try:
         return create_app(given)
     except (SettingsProblem, PolicyProblem) as problem:
@@ -106,6 +109,19 @@ def _has_uvloop() -> bool:
     except ImportError:
         return False
     return True
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which closes sockets by itself when it goes, and waits for every answer that is under way: a stream
+    over HTTP would be waited for in vain."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 class _Startup:

@@ -25,6 +25,7 @@ from api.settings import (
     read_settings,
     without_password,
 )
+from api.trusted import ManifestProblem, TrustedDocuments, read_manifest
 from models.database import connection, is_embedded, migrate, opened, pending_migrations
 from models.journal import Clock, Journal
 from rules.policy import Policy, PolicyProblem
@@ -82,6 +83,16 @@ def policy(given: Settings) -> Policy:
         return read_policy(given.policy_file)
     except PolicyProblem as problem:
         raise Problem(f"{PREFIX}POLICY_FILE: {problem}") from None
+
+
+def trusted_documents(given: Settings) -> TrustedDocuments | None:
+    """The operations that the operator's manifest allows; None without one."""
+    if given.trusted_documents is None:
+        return None
+    try:
+        return read_manifest(given.trusted_documents, only=given.trusted_documents_only)
+    except ManifestProblem as problem:
+        raise Problem(f"{PREFIX}TRUSTED_DOCUMENTS: {problem}") from None
 
 
 def journal(given: Settings, clock: Clock = now) -> Journal:

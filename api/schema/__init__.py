@@ -4,7 +4,7 @@ from graphql import lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from api.schema.documents import KnownDocuments, remembering
-from api.schema.extensions import EventCursorFirst, PresentableErrors, Watched
+from api.schema.extensions import EventCursorFirst, Introspecting, OneOperation, PresentableErrors, Watched
 from api.schema.limiting import Limited, LimitedSchema
 from api.schema.mutation import Mutation
 from api.schema.query import Query
@@ -20,7 +20,15 @@ schema = LimitedSchema(
     mutation=Mutation,
     subscription=Subscription,
     types=REQUEST_TYPES,
-    extensions=[Watched, PresentableErrors, EventCursorFirst, remembering(_known), Limited],
+    extensions=[
+        Watched,
+        PresentableErrors,
+        EventCursorFirst,
+        remembering(_known),
+        OneOperation,
+        Introspecting,
+        Limited,
+    ],
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
 )
 

@@ -1,13 +1,20 @@
 """What happens around every operation: errors are made presentable, it is logged, the event cursor is read first."""
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from hashlib import sha256
 
 import structlog
-from graphql import GraphQLError
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    validate,
+)
 from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -131,3 +138,42 @@ class EventCursorFirst(SchemaExtension):
         if "eventCursor" in (self.execution_context.query or "") and context.caller.viewer:
             context.log_position = await reads.log_position()
         yield
+
+
+class OneOperation(SchemaExtension):
+    """Refuses a document of several operations when the request names none of them (GraphQL, «GetOperation»), where
+    Strawberry would execute the first. Stands behind whatever knows documents, since it is no fault of theirs."""
+
+    def on_validate(self) -> Iterator[None]:
+        execution = self.execution_context
+        document = execution.graphql_document
+        if document and execution._provided_operation_name is None:
+            operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+            if len(operations) > 1:
+                message = "The document has several operations: say which one by `operationName`."
+                execution.pre_execution_errors = [coded(Code.BAD_REQUEST, message)]
+        yield
+
+
+class Introspecting(SchemaExtension):
+    """Shows the schema to those whom the settings name. A document that one caller may send is judged again for the
+    next one, so this too stands behind whatever knows documents."""
+
+    def on_validate(self) -> Iterator[None]:
+        execution = self.execution_context
+        document = execution.graphql_document
+        if document and INTROSPECTION.search(execution.query or "") and not execution.pre_execution_errors:
+            try:
+                if self._asks_for_the_schema(document) and not execution.context.may_introspect():
+                    execution.pre_execution_errors = [coded(Code.FORBIDDEN, "This server does not show its schema.")]
+            except GraphQLError as error:
+                execution.pre_execution_errors = [error]
+        yield
+
+    def _asks_for_the_schema(self, document: DocumentNode) -> bool:
+        schema = self.execution_context.schema._schema
+        return bool(validate(schema, document, [NoSchemaIntrospectionCustomRule], max_errors=1))
+
+
+INTROSPECTION = re.compile(r"__(?:schema|type)\b")
+"""A document without these words need not be looked at."""

@@ -11,6 +11,7 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 import time_machine
 from graphql import build_schema
@@ -435,6 +436,28 @@ def test_a_policy_file_that_can_not_be_keeps_serve_from_starting(folder: Path) -
     assert refused(said) == (
         "RESOLUTION_POLICY_FILE: policy.toml: refund.cap_percent: must be a whole number from 1 to 100."
     )
+
+
+def test_a_manifest_that_can_not_be_keeps_serve_from_starting(folder: Path) -> None:
+    (folder / "manifest.json").write_text("[]")
+    said = command(folder, "serve", RESOLUTION_TRUSTED_DOCUMENTS="manifest.json")
+    assert refused(said).startswith(
+        "RESOLUTION_TRUSTED_DOCUMENTS: manifest.json holds no JSON object: it is no manifest"
+    )
+
+
+def test_a_server_that_is_told_to_go_does_not_wait_for_its_streams(demo: Path) -> None:
+    with serving(demo, RESOLUTION_GRACEFUL_SHUTDOWN_SECONDS="60") as (process, printed):
+        headers = {"accept": "text/event-stream", "authorization": f"Bearer {_tokens(printed)['client-1']}"}
+        query = {"query": "subscription { viewerEvents { id } }"}
+        url = f"http://{_address(printed)}/graphql"
+        with httpx.stream("POST", url, json=query, headers=headers, timeout=30) as answer:
+            parts = answer.iter_raw()
+            assert next(parts) == b":\n\n"
+            process.send_signal(signal.SIGTERM)
+            # No `complete`: a client that knows the protocol resumes elsewhere.
+            assert b"complete" not in b"".join(parts)
+        assert process.wait(timeout=30) == 0
 
 
 @pytest.mark.parametrize("content", ["Dear diary, " * 1_000, None])

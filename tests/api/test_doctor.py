@@ -319,3 +319,37 @@ def _a_closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+# ---------------------------------------------------------------- trusted documents
+
+
+def test_trusted_documents_are_held_against_the_schema(demo: Path) -> None:
+    manifest = demo / "manifest.json"
+    environ = {"RESOLUTION_TRUSTED_DOCUMENTS": "manifest.json"}
+    manifest.write_text(json.dumps({"a": "{ viewerScopes }", "b": "{ viewer { id } }"}))
+    said = command(demo, "doctor", **environ)
+    assert wrong(said) == []
+    assert "✓ 2 trusted documents fit the schema; others are executed too." in said.lines
+    said = command(demo, "doctor", RESOLUTION_TRUSTED_DOCUMENTS_ONLY="true", **environ)
+    assert "✓ 2 trusted documents fit the schema, and nothing else is executed." in said.lines
+    manifest.write_text(json.dumps({"a": "{ viewerScopes }", "old": "{ viewer { shoeSize } }"}))
+    assert the_wrong(command(demo, "doctor", **environ)) == (
+        "1 trusted document does not fit the schema: old. Build the manifest again from the clients that are in use."
+    )
+    manifest.write_text("{")
+    assert the_wrong(command(demo, "doctor", **environ)) == ("RESOLUTION_TRUSTED_DOCUMENTS: manifest.json is not JSON.")
+
+
+def test_only_trusted_documents_without_a_manifest_would_be_nothing_at_all(demo: Path) -> None:
+    assert the_settings_problem(demo, RESOLUTION_TRUSTED_DOCUMENTS_ONLY="true") == (
+        "RESOLUTION_TRUSTED_DOCUMENTS_ONLY needs RESOLUTION_TRUSTED_DOCUMENTS: else nothing at all is executed."
+    )
+
+
+def the_settings_problem(folder: Path, **environ: str) -> str:
+    """Where the settings are wrong, nothing else is looked at."""
+    said = command(folder, "doctor", **environ)
+    assert said.code == 1
+    (line,) = said.lines
+    return line.removeprefix("✗ ")

@@ -137,6 +137,21 @@ async def test_in_production_nobody_gets_a_token(tmp_path: Path, built: Path) ->
     assert graphiql.status_code == 404
 
 
+async def test_graphiql_is_served_in_production_when_it_is_switched_on(tmp_path: Path, built: Path) -> None:
+    async with a_service(
+        tmp_path, RESOLUTION_WEB_FOLDER=str(built), RESOLUTION_ENVIRONMENT="production", RESOLUTION_GRAPHIQL="true"
+    ) as service:
+        assert (await get(service, "/graphiql")).status_code == 200
+
+
+async def test_the_plain_graphiql_says_where_its_parts_may_come_from(tmp_path: Path) -> None:
+    async with a_service(tmp_path, RESOLUTION_WEB_FOLDER=str(tmp_path / "not-built")) as service:
+        page = await get(service, "/graphiql")
+    policy = page.headers["content-security-policy"]
+    for allowed in ("default-src 'none'", "https://unpkg.com", "connect-src 'self'", "frame-ancestors 'none'"):
+        assert allowed in policy
+
+
 async def test_with_a_provider_the_app_is_told_where_it_is_and_may_ask_it(tmp_path: Path, built: Path) -> None:
     async with a_service(tmp_path, RESOLUTION_WEB_FOLDER=str(built), **PROVIDER) as service:
         config = (await get(service, "/config.json")).json()

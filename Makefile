@@ -70,6 +70,12 @@ services: ## set up what the tests of deploy/ need (nginx, bubblewrap, by apt); 
 	  || { apt-get -qq update && apt-get -qq install --yes nginx-light bubblewrap; } >/dev/null 2>&1 \
 	  || echo 'nginx and bubblewrap are not there, and apt-get can not install them here: tests of deploy/ are skipped.'
 
+.PHONY: audit
+audit: ## set up what the audit of GraphQL over HTTP needs (npm's packages); without it it is skipped
+	@test tests/audit/node_modules/.package-lock.json -nt tests/audit/package-lock.json \
+	  || npm --prefix tests/audit ci --silent \
+	  || echo 'npm can not install the audit of GraphQL over HTTP: it is skipped.'
+
 .PHONY: web
 web: $(WEB_BUILT) ## build the web app, if its sources changed (Node 20.19, npm 10)
 	@:

@@ -9,11 +9,13 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from graphql import ExecutionResult, GraphQLError
 from starlette.types import Message
 
 import api.http_request
 from api.app import create_app
 from api.callers import Callers
+from api.http_answer import whole
 from api.media import Json, Stream, accepted, is_json
 from api.settings import Settings
 from tests.listening import the_log
@@ -247,7 +249,7 @@ async def test_what_is_not_there_is_told_as_json_too(service: Service) -> None:
     assert (await service.http.get("/nothing")).json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"
     answer = await service.http.post("/health/live")
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET, HEAD"
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
     assert answer.json()["errors"][0]["extensions"]["code"] == "METHOD_NOT_ALLOWED"
 
 
@@ -338,3 +340,13 @@ async def test_a_server_that_is_not_ready_says_so(tmp_path: Path) -> None:
     assert sent[0]["status"] == 503
     assert (b"retry-after", b"2") in sent[0]["headers"]
     assert json.loads(sent[1]["body"])["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
+
+
+async def test_an_operation_that_is_not_executed_for_now_says_when_to_come_again() -> None:
+    """Whoever throttles gives its error `retryAfter`; over HTTP it is a header, in whatever shape the answer comes."""
+    later = GraphQLError("Too much.", extensions={"code": "THROTTLED", "retryAfter": 7})
+    for shape in Json:
+        answer = whole(ExecutionResult(data=None, errors=[later]), shape)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    of_a_field = GraphQLError("Too much.", path=["viewer"], extensions={"code": "THROTTLED"})
+    assert whole(ExecutionResult(data=None, errors=[of_a_field]), Json.GRAPHQL_RESPONSE).status_code == 200

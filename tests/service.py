@@ -19,6 +19,7 @@ from websockets.typing import Subprotocol
 
 from api.app import create_app
 from api.auth import mint
+from api.commands.connection import Connection
 from api.settings import read_settings
 from models import RefundRow
 from rules.vocabulary import RefundStatus
@@ -245,7 +246,7 @@ async def a_service(
     config = uvicorn.Config(
         app,
         port=0,
-        ws="websockets-sansio",
+        ws=Connection,
         ws_max_size=given.largest_message_bytes,
         proxy_headers=bool(given.forwarded_allow_ips),
         forwarded_allow_ips=list(given.forwarded_allow_ips),

@@ -7,16 +7,19 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 
 import click
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import mint
 from api.commands import starting
+from api.commands.connection import Connection
 from api.commands.starting import Problem
 from api.demo_people import DEMO_PEOPLE
 from api.settings import LOCAL_SECRET_FILE, Settings, SettingsProblem, unknown_settings
@@ -26,8 +29,12 @@ from rules.policy import PolicyProblem
 
 UNREAD_MS = 20_000
 """How long what we sent may stay unread by a client that is gone, until its connection is dropped."""
+LAST_SECONDS = 1.0
+"""After the patience for what is under way; whatever hangs then is left."""
 DEMO_TOKENS_LIVE = timedelta(hours=24)
 NO_WEB_APP = "  Web app   not built: that takes Node 20.19 or newer with npm, and `make web`"
+
+log = structlog.get_logger(__name__)
 
 
 def serve(given: Settings, host: str, port: int) -> None:
@@ -54,7 +61,33 @@ async def _see_to_database(given: Settings) -> None:
         raise Problem(starting.MIGRATE_FIRST)
 
 
-def _run(server: uvicorn.Server, listener: socket.socket, app: "_Startup") -> None:
+class _Server(uvicorn.Server):
+    """Uvicorn's, which closes sockets by itself when it goes, but waits for every answer that is under way: for a stream
+    over HTTP in vain, and for ever when the application does not come to its end, for a database that hangs, say."""
+
+    last_resort: threading.Timer | None = None
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        patience = (self.config.timeout_graceful_shutdown or 0) + LAST_SECONDS
+        # A thread, since the loop itself may not get on.
+        self.last_resort = threading.Timer(patience, _leave_at_once)
+        self.last_resort.daemon = True
+        self.last_resort.start()
+        self._end_streams()
+        await super().shutdown(sockets)
+
+
+def _leave_at_once() -> None:
+    """No harm to the data: as after a crash, each change is in the database whole, or not at all."""
+    log.error("stopped in the midst of things: something hangs")
+    os._exit(1)
+
+
+def _run(server: _Server, listener: socket.socket, app: "_Startup") -> None:
     """Ends with 0 after a signal: that is how a server is meant to end."""
     # Before it serves, the signal ends it like Ctrl-C; while it serves, uvicorn has the signal and gives it back after.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -70,6 +103,8 @@ def _run(server: uvicorn.Server, listener: socket.socket, app: "_Startup") -> No
             raise Problem(str(app.failure)) from None
         raise app.failure from None
     finally:
+        if server.last_resort:
+            server.last_resort.cancel()
         signal.signal(signal.SIGTERM, previous)
 
 
@@ -90,7 +125,7 @@ def _config(app: ASGIApp, given: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",
-        ws="websockets-sansio",
+        ws=Connection,
         ws_max_size=given.largest_message_bytes,
         loop="uvloop" if _has_uvloop() else "asyncio",
         lifespan="on",
@@ -109,19 +144,6 @@ def _has_uvloop() -> bool:
     except ImportError:
         return False
     return True
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's, which closes sockets by itself when it goes, and waits for every answer that is under way: a stream
-    over HTTP would be waited for in vain."""
-
-    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._end_streams = end_streams
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._end_streams()
-        await super().shutdown(sockets)
 
 
 class _Startup:

@@ -17,7 +17,8 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from api.auth import mint
-from tests.torture.cluster import SECRET, Cluster
+from tests.service import SECRET
+from tests.torture.cluster import Cluster
 
 ANSWER_PATIENCE = 20.0
 LINE_FAULTS = (OSError, WebSocketException, TimeoutError, httpx.HTTPError)
@@ -57,23 +58,30 @@ class Writer:
         self._story = story
         self._http = httpx.AsyncClient(timeout=ANSWER_PATIENCE)
 
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
     async def play(self, until: float) -> None:
         """Whole orders, one after the other, until that instant of the event loop's clock."""
         loop = asyncio.get_running_loop()
-        async with self._http:
+        async with contextlib.aclosing(self):
             while loop.time() < until:
                 await self._play_one()
 
     async def _play_one(self) -> None:
+        await random.choice(self._endings())(await self.place())
+
+    async def place(self) -> str:
+        """A new order whose work has started: its id."""
         price = {"amount": "100.00", "currencyCode": "USD"}
         people = {"clientSubject": self.client, "freelancerSubject": self.freelancer}
         given = {"reference": str(uuid4()), "title": "An order", "price": price, "deliveryDays": 3} | people
-        placed = await self._do("market", "placeOrder", "order", None, **given)
+        placed = await self.do("market", "placeOrder", "order", None, **given)
         assert placed is not None, "a new reference was refused"
         order = str(placed["id"])
         self._story.orders.add(order)
-        await self._do(self.client, "submitRequirements", "order", order, orderId=order)
-        await random.choice(self._endings())(order)
+        await self.do(self.client, "submitRequirements", "order", order, orderId=order)
+        return order
 
     def _endings(self) -> list[Callable[[str], Awaitable[None]]]:
         return [self._refunded, self._cancelled, self._quarrelled, self._updated]
@@ -81,46 +89,42 @@ class Writer:
     async def _refunded(self, order: str) -> None:
         amount = {"amount": f"{random.randint(1, 60)}.00", "currencyCode": "USD"}
         words = {"explanation": "Sorry.", "confidentialReason": "GOODWILL"}
-        offer = await self._do(
+        offer = await self.do(
             self.freelancer, "offerPartialRefund", "request", order, orderId=order, amount=amount, **words
         )
         if offer:
             # Both at once: exactly one of them is done.
             await asyncio.gather(
-                self._do(self.client, "acceptRequest", "request", order, requestId=offer["id"]),
-                self._do(self.freelancer, "withdrawRequest", "request", order, requestId=offer["id"]),
+                self.do(self.client, "acceptRequest", "request", order, requestId=offer["id"]),
+                self.do(self.freelancer, "withdrawRequest", "request", order, requestId=offer["id"]),
             )
-        await self._do(self.freelancer, "deliverOrder", "order", order, orderId=order, message="Here it is.")
-        await self._do(self.client, "acceptDelivery", "order", order, orderId=order)
+        await self.do(self.freelancer, "deliverOrder", "order", order, orderId=order, message="Here it is.")
+        await self.do(self.client, "acceptDelivery", "order", order, orderId=order)
 
     async def _cancelled(self, order: str) -> None:
         words = {"feedback": "No longer needed.", "confidentialReason": "NO_LONGER_NEEDED"}
-        asked = await self._do(self.client, "askFreelancerToCancel", "request", order, orderId=order, **words)
+        asked = await self.do(self.client, "askFreelancerToCancel", "request", order, orderId=order, **words)
         if asked:
-            await self._do(self.freelancer, "acceptRequest", "request", order, requestId=asked["id"])
+            await self.do(self.freelancer, "acceptRequest", "request", order, requestId=asked["id"])
 
     async def _quarrelled(self, order: str) -> None:
         for number in range(2):
-            await self._do(self.freelancer, "deliverOrder", "order", order, orderId=order, message=f"Draft {number}.")
-            await self._do(self.client, "requestRevision", "order", order, orderId=order, message="Not yet.")
-        asked = await self._do(
+            await self.do(self.freelancer, "deliverOrder", "order", order, orderId=order, message=f"Draft {number}.")
+            await self.do(self.client, "requestRevision", "order", order, orderId=order, message="Not yet.")
+        asked = await self.do(
             self.freelancer, "askClientToCancel", "request", order, orderId=order, reason="SCOPE_CHANGED"
         )
         if asked:
-            await self._do(self.client, "declineRequest", "request", order, requestId=asked["id"], message="No.")
+            await self.do(self.client, "declineRequest", "request", order, requestId=asked["id"], message="No.")
 
     async def _updated(self, order: str) -> None:
-        asked = await self._do(
+        asked = await self.do(
             self.client, "requestOrderUpdate", "request", order, orderId=order, explanation="How is it?"
         )
         if asked:
-            await self._do(
-                self.freelancer, "answerOrderUpdate", "request", order, requestId=asked["id"], answer="Fine."
-            )
+            await self.do(self.freelancer, "answerOrderUpdate", "request", order, requestId=asked["id"], answer="Fine.")
 
-    async def _do(
-        self, who: str, mutation: str, returns: str, order: str | None, **given: Any
-    ) -> dict[str, Any] | None:
+    async def do(self, who: str, mutation: str, returns: str, order: str | None, **given: Any) -> dict[str, Any] | None:
         """Sends a mutation until a server says what became of it: what it returned, or None when it was refused."""
         kind = f"{mutation[0].upper()}{mutation[1:]}Input"
         query = (

@@ -13,6 +13,7 @@ class Proxy:
         self._open = asyncio.Event()
         self._open.set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._away = False
         self.port = 0
 
     @contextlib.asynccontextmanager
@@ -26,11 +27,29 @@ class Proxy:
             self._open.set()
             self.cut()
 
+    @contextlib.asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Nothing goes through while the block runs; lines stay up."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
+
     async def pause(self, seconds: float) -> None:
         """Nothing goes through for so long; lines stay up."""
-        self._open.clear()
-        await asyncio.sleep(seconds)
-        self._open.set()
+        async with self.paused():
+            await asyncio.sleep(seconds)
+
+    @contextlib.asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Every line is cut, and no new one is taken while the block runs."""
+        self._away = True
+        self.cut()
+        try:
+            yield
+        finally:
+            self._away = False
 
     def cut(self) -> None:
         """Every line is cut, as when a network cable is."""
@@ -38,6 +57,9 @@ class Proxy:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._away:
+            writer.transport.abort()
+            return
         try:
             there, here = await asyncio.open_connection(*self._target)
         except OSError:

@@ -115,7 +115,11 @@ class Parts:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         journal = Journal(self.policy, self.clock, self.new_id, self._ring)
-        self._refunds = RefundWorker(journal, self.gateway or LedgerGateway(self.clock, self.new_id))
+        self._refunds = RefundWorker(
+            journal,
+            self.gateway or LedgerGateway(self.clock, self.new_id),
+            lease=timedelta(seconds=self.settings.refund_lease_seconds),
+        )
         product = Product(
             self.policy,
             self.clock,

@@ -269,6 +269,9 @@ class Settings(BaseSettings):
     """The same of those that have not said whose they are. 0: any."""
 
     sweep_interval_seconds: float = Field(default=1.0, gt=0, le=3600, allow_inf_nan=False)
+    refund_lease_seconds: float = Field(default=60.0, ge=1, le=3600, allow_inf_nan=False)
+    """How long a refund that a process is paying is left to it; a call to the gateway may take half of it, 30 s at
+    most."""
     tail_poll_seconds: float = Field(default=2.0, gt=0, le=60, allow_inf_nan=False)
     graceful_shutdown_seconds: int = Field(default=8, ge=1, le=600)
 

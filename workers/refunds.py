@@ -19,9 +19,10 @@ from rules.vocabulary import RefundStatus
 from workers.loop import Loop, described
 
 LEASE = timedelta(seconds=60)
-"""How long a claim keeps others away: what a crash leaves behind is taken up after it."""
+"""How long a claim keeps others away, unless it is set: what a crash leaves behind is taken up after it."""
 CALL_PATIENCE = timedelta(seconds=30)
-"""How long one call to the gateway may take: well within the lease, so that no second one is under way."""
+"""How long one call to the gateway may take at most, and never longer than half the lease: so no second one is under
+way."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=5)
 """Between two tries: twice as long each time."""
 MOST_TRIES = 12
@@ -89,13 +90,12 @@ class RefundWorker:
         call_patience: timedelta = CALL_PATIENCE,
         most_tries: int = MOST_TRIES,
     ) -> None:
-        assert call_patience < lease, "a call must be over before another worker may begin one"
         self.id = journal.new_id()
         self._journal = journal
         self._gateway = gateway
         self._at_once = at_once
         self._lease = lease
-        self._call_patience = call_patience
+        self._call_patience = min(call_patience, lease / 2)
         self._most_tries = most_tries
         self._calls: set[asyncio.Task[None]] = set()
         self._loop = Loop("refunds", self._work, interval)

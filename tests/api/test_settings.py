@@ -82,6 +82,7 @@ def test_nothing_set_gives_a_development_server_on_an_embedded_database() -> Non
         "sockets_per_viewer": 0,
         "sockets_per_address": 0,
         "sweep_interval_seconds": 1.0,
+        "refund_lease_seconds": 60.0,
         "tail_poll_seconds": 2.0,
         "graceful_shutdown_seconds": 8,
     }
@@ -130,6 +131,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
             "RESOLUTION_SOCKETS_PER_ADDRESS": "30",
             "RESOLUTION_RATE_URL": "redis://counters.example:6379",
             "RESOLUTION_SWEEP_INTERVAL_SECONDS": "0.5",
+            "RESOLUTION_REFUND_LEASE_SECONDS": "20",
             "RESOLUTION_TAIL_POLL_SECONDS": "1.5",
             "RESOLUTION_GRACEFUL_SHUTDOWN_SECONDS": "30",
             **PROVIDER,
@@ -180,6 +182,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "sockets_per_viewer": 6,
         "sockets_per_address": 30,
         "sweep_interval_seconds": 0.5,
+        "refund_lease_seconds": 20.0,
         "tail_poll_seconds": 1.5,
         "graceful_shutdown_seconds": 30,
     }
@@ -345,6 +348,7 @@ def test_origins_are_a_list_with_commas_or_json_and_compare_as_browsers_send_the
         ("LOG_LEVEL", "loud", "must be 'debug', 'info', 'warning' or 'error'."),
         ("LOG_FORMAT", "xml", "must be 'readable' or 'json'."),
         ("SWEEP_INTERVAL_SECONDS", "0", "must be more than 0."),
+        ("REFUND_LEASE_SECONDS", "0.5", "must be at least 1."),
         ("TAIL_POLL_SECONDS", "soon", "must be a number."),
         ("GRACEFUL_SHUTDOWN_SECONDS", "1.5", "must be a whole number."),
     ],

@@ -20,6 +20,9 @@ PATIENCE = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds before the first and any later attempt to build it anew."""
 
+Send = Callable[[str], Awaitable[None]]
+"""Hands one message to the broadcast."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -77,10 +80,11 @@ class Doorbell:
 
     async def _serve(self, broadcast: Broadcast, subscriber: Subscriber) -> None:
         """Listens, rings and probes until one of the three fails."""
+        send = _one_at_a_time(broadcast)
         jobs = [
             asyncio.create_task(self._listen(subscriber)),
-            asyncio.create_task(self._publish(broadcast)),
-            asyncio.create_task(self._keep_probing(broadcast)),
+            asyncio.create_task(self._publish(send)),
+            asyncio.create_task(self._keep_probing(send)),
         ]
         try:
             done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
@@ -97,18 +101,18 @@ class Doorbell:
             elif message == self._probe:
                 self._heard.set()
 
-    async def _publish(self, broadcast: Broadcast) -> None:
+    async def _publish(self, send: Send) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             async with asyncio.timeout(PATIENCE):
-                await broadcast.publish(CHANNEL, RING)
+                await send(RING)
 
-    async def _keep_probing(self, broadcast: Broadcast) -> None:
+    async def _keep_probing(self, send: Send) -> None:
         while True:
             self._probe, self._heard = f"probe:{uuid4()}", asyncio.Event()
             async with asyncio.timeout(PATIENCE):
-                await broadcast.publish(CHANNEL, self._probe)
+                await send(self._probe)
                 await self._heard.wait()
             if not self.works:
                 self.works = True
@@ -131,6 +135,27 @@ async def check(url: str) -> None:
         raise DoorbellSilent("a message that was sent did not come back") from None
     except Exception as error:  # noqa: BLE001 - backends raise what they like
         raise DoorbellSilent(f"it can't be reached ({type(error).__name__})") from None
+
+
+async def ring_once(url: str) -> None:
+    """Rings, for a program that does nothing else with the doorbell. Takes a few seconds at most, and never fails:
+    whoever did not hear it polls. In a process's own memory nobody else could hear it."""
+    if url.startswith("memory:"):
+        return
+    with contextlib.suppress(Exception):
+        async with _subscribed(url) as (broadcast, _), asyncio.timeout(PATIENCE):
+            await broadcast.publish(CHANNEL, RING)
+
+
+def _one_at_a_time(broadcast: Broadcast) -> Send:
+    """PostgreSQL's backend has one connection, which refuses a second statement while one is under way."""
+    free = asyncio.Lock()
+
+    async def send(message: str) -> None:
+        async with free:
+            await broadcast.publish(CHANNEL, message)
+
+    return send
 
 
 @contextlib.asynccontextmanager

@@ -76,8 +76,8 @@ async def _import(given: Settings, path: Path, file: BinaryIO, subject: str, tal
     read = rows(path, file)
     # The first row is read before the database is opened: whatever is wrong with the columns changes nothing.
     first = list(islice(read, 1))
-    async with starting.database(given):
-        journal = starting.journal(given)
+    async with starting.writing(given) as clock:
+        journal = starting.journal(given, clock)
         person = await seen(connection(), subject, None, journal.clock(), journal.new_id)
         marketplace = Viewer(person.id, frozenset({Role.MARKETPLACE}))
         with _progress(os.fstat(file.fileno()).st_size) as (say, advance):

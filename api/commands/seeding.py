@@ -42,10 +42,10 @@ def seed(given: Settings, orders: int) -> None:
 
 
 async def _seed(given: Settings, orders: int) -> None:
-    async with starting.database(given):
-        await _Seeding(given).run()
+    async with starting.writing(given) as clock:
+        await _Seeding(given, clock()).run()
         if orders:
-            await synthetic.add_orders(given, orders)
+            await synthetic.add_orders(given, orders, clock())
 
 
 # ---------------------------------------------------------------- the demo
@@ -68,8 +68,8 @@ class _Moment:
 class _Seeding:
     """Plays the stories, all of them at once in the order of time, so that the log reads like a real one."""
 
-    def __init__(self, given: Settings) -> None:
-        self._clock = PastClock(starting.now())
+    def __init__(self, given: Settings, now: datetime) -> None:
+        self._clock = PastClock(now)
         self._journal = starting.journal(given, self._clock)
         gateway = LedgerGateway(self._clock, self._journal.new_id)
         self._refunds = RefundWorker(self._journal, gateway)

@@ -26,9 +26,11 @@ from api.settings import (
     without_password,
 )
 from api.trusted import ManifestProblem, TrustedDocuments, read_manifest
+from models.clock import DatabaseClock
 from models.database import connection, is_embedded, migrate, opened, pending_migrations
 from models.journal import Clock, Journal
 from rules.policy import Policy, PolicyProblem
+from subscriptions import doorbell
 
 T = TypeVar("T")
 
@@ -95,8 +97,8 @@ def trusted_documents(given: Settings) -> TrustedDocuments | None:
         raise Problem(f"{PREFIX}TRUSTED_DOCUMENTS: {problem}") from None
 
 
-def journal(given: Settings, clock: Clock = now) -> Journal:
-    """The one way to write. Nobody is rung: a server on this database hears of it with its next poll."""
+def journal(given: Settings, clock: Clock) -> Journal:
+    """The one way to write. Nobody is rung for each commit: `writing` rings once, for all of them."""
     return Journal(policy(given), clock, uuid7)
 
 
@@ -131,6 +133,22 @@ async def database(given: Settings, *, statement_timeout_ms: int = 15_000) -> As
     url, size = given.database_url, given.database_pool_size
     async with opened(url, pool_size=size, statement_timeout_ms=statement_timeout_ms):
         yield
+
+
+@asynccontextmanager
+async def writing(given: Settings) -> AsyncIterator[Clock]:
+    """The database, for a command that writes, and the clock that rules there: this machine's for an embedded one,
+    else the database's. Servers on it are told at the block's end; that they could not be does no harm, they poll."""
+    async with database(given):
+        try:
+            if is_embedded(given.database_url):
+                yield now
+            else:
+                clock = DatabaseClock()
+                async with clock.running():
+                    yield clock
+        finally:
+            await doorbell.ring_once(given.broadcast_url)
 
 
 async def ready(given: Settings) -> None:

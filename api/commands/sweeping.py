@@ -20,8 +20,8 @@ def sweep_once(given: Settings) -> None:
 
 
 async def _sweep(given: Settings) -> tuple[int, int]:
-    async with starting.database(given):
-        journal = starting.journal(given)
+    async with starting.writing(given) as clock:
+        journal = starting.journal(given, clock)
         worker = DeadlineWorker(journal, batch=AT_ONCE)
         moved = 0
         try:

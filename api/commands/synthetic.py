@@ -47,12 +47,11 @@ def reference(number: int) -> str:
     return f"BENCH-{number:06d}"
 
 
-async def add_orders(given: Settings, count: int) -> None:
+async def add_orders(given: Settings, count: int, today: datetime) -> None:
     """Makes those of the first `count` orders that are not there. The database must be open."""
     begun = time.monotonic()
-    today = starting.now()
     embedded = is_embedded(given.database_url)
-    makers = [_Maker(given) for _ in range(1 if embedded else _AT_ONCE)]
+    makers = [_Maker(given, today) for _ in range(1 if embedded else _AT_ONCE)]
     made = changes = 0
     with _progress(count) as advance:
         for start in range(1, count + 1, _LOOKED_UP):
@@ -89,8 +88,8 @@ def _whole(number: int) -> int:
 class _Maker:
     """Makes one order at a time, with a clock of its own."""
 
-    def __init__(self, given: Settings) -> None:
-        self._now = starting.now()
+    def __init__(self, given: Settings, today: datetime) -> None:
+        self._now = today
         self._journal: Journal = starting.journal(given, lambda: self._now)
         self._marketplace: Viewer | None = None
 

@@ -1,11 +1,10 @@
 """The doorbell: rings reach, silence is noticed, and it is built anew until it works again."""
 
 import asyncio
-import contextlib
 import os
 import shutil
-import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,10 @@ from broadcaster import Broadcast
 from broadcaster._backends.memory import MemoryBackend
 
 from subscriptions import doorbell
-from subscriptions.doorbell import CHANNEL, RING, Doorbell, DoorbellSilent, check
+from subscriptions.doorbell import CHANNEL, RING, Doorbell, DoorbellSilent, check, ring_once
 from tests.listening import the_broadcast, the_log
+from tests.postgresql import a_postgres_database, asking, needs_postgres
+from tests.servers import Redis, a_redis, free_port
 from tests.waiting import until
 
 REDIS = os.environ.get("RESOLUTION_TEST_REDIS_URL")
@@ -188,6 +189,93 @@ async def test_a_check_goes_round_or_says_what_is_wrong() -> None:
         await check("redis://127.0.0.1:1")
 
 
+# ---------------------------------------------------------------- who rings once, and goes
+
+
+async def test_who_rings_once_is_heard_or_goes_on_without_a_word() -> None:
+    began = time.monotonic()
+    with the_broadcast() as carried, the_log() as log:
+        await ring_once("memory://")
+        for scheme in ("redis", "postgres"):
+            await ring_once(f"{scheme}://127.0.0.1:{free_port()}/nowhere")
+    assert carried == [], "in its own memory nobody can hear it"
+    assert log.getvalue() == ""
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_who_rings_once_at_something_that_hangs_is_not_kept() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        # Its machine takes the connection, and nobody ever reads what comes.
+        for scheme in ("redis", "postgres"):
+            async with asyncio.timeout(5):
+                await ring_once(f"{scheme}://127.0.0.1:{mute.getsockname()[1]}/nowhere")
+
+
+@needs_redis
+async def test_who_rings_once_is_heard_through_redis() -> None:
+    await _rings_once(str(REDIS))
+
+
+@needs_postgres
+async def test_who_rings_once_is_heard_through_postgresql() -> None:
+    async with a_postgres_database(migrated=False) as url:
+        await _rings_once(url)
+
+
+async def _rings_once(url: str) -> None:
+    heard = Bell()
+    bell = Doorbell(url, heard)
+    async with bell.running():
+        await until(lambda: bell.works)
+        before = heard.rings
+        await ring_once(url)
+        await until(lambda: heard.rings > before)
+
+
+# ---------------------------------------------------------------- through PostgreSQL
+
+
+@needs_postgres
+async def test_rings_and_probes_at_once_go_through_the_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It refuses a second statement while one is under way: then it would be built anew again and again."""
+    monkeypatch.setattr(doorbell, "PROBE_EVERY", 0.0)
+    async with a_postgres_database(migrated=False) as url:
+        heard = Bell()
+        bell = Doorbell(url, heard)
+        async with bell.running():
+            await until(lambda: bell.works)
+            for number in range(300):
+                bell.ring()
+                await until(lambda number=number: heard.rings > number)  # type: ignore[misc]  # a default is no argument
+            assert (bell.works, bell.rebuilds) == (True, 0)
+
+
+@needs_postgres
+@pytest.mark.usefixtures("hurried")
+async def test_a_connection_to_postgresql_that_is_killed_is_built_anew() -> None:
+    async with a_postgres_database(migrated=False) as url, asking(url) as admin:
+        one_heard, other_heard = Bell(), Bell()
+        one, other = Doorbell(url, one_heard), Doorbell(url, other_heard)
+        before = asyncio.all_tasks()
+        async with one.running(), other.running():
+            for _ in range(3):
+                await until(lambda: one.works and other.works)
+                rebuilds = one.rebuilds, other.rebuilds
+                killed = await admin.fetch(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                assert len(killed) >= 2
+                await until(lambda: one.rebuilds > rebuilds[0] and other.rebuilds > rebuilds[1])  # noqa: B023
+                await until(lambda: one.works and other.works)
+                other_heard.rings = 0
+                one.ring()
+                await until(lambda: other_heard.rings > 0)
+        assert asyncio.all_tasks() == before
+        assert await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == 1
+
+
 # ---------------------------------------------------------------- through Redis
 
 
@@ -203,52 +291,10 @@ async def test_two_processes_hear_each_other_through_redis() -> None:
     await check(str(REDIS))
 
 
-class Redis:
-    """A Redis of the test's own, to stop and to start."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self._folder = folder
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        given = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder))
-        self._process = await asyncio.create_subprocess_exec(
-            "redis-server", *given, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )
-        async with asyncio.timeout(10):
-            while True:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                    writer.close()
-                    return
-                await asyncio.sleep(0.02)
-
-    async def kill(self) -> None:
-        """As a machine that goes down: nobody is told."""
-        if self._process and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-    def freeze(self) -> None:
-        """It keeps its connections, and does nothing."""
-        assert self._process
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process
-        self._process.send_signal(signal.SIGCONT)
-
-
 @pytest.fixture
 async def redis(tmp_path: Path) -> AsyncIterator[Redis]:
-    server = Redis(tmp_path)
-    await server.start()
-    yield server
-    await server.kill()
+    async with a_redis(tmp_path) as server:
+        yield server
 
 
 @needs_own_redis

@@ -13,7 +13,8 @@ from subscriptions.tail import Tail
 
 MOST_NAMES = 100
 """Operation names that get a label of their own; clients choose names, and must not be able to fill a memory."""
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_NAME = re.compile(r"(?=(?:\D*\d){0,4}\D*$)[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""What a label may take from a client. A name with many digits holds an id, most likely."""
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -55,8 +56,9 @@ class Metrics:
         """A mutation was refused."""
         self._refusals.labels(code).inc()
 
-    def text(self, log: LogFigures) -> bytes:
-        """All of it in Prometheus's format."""
+    def text(self, log: LogFigures | None) -> bytes:
+        """All of it in Prometheus's format. While the database does not answer, what only it knows is left out: a zero
+        would say that all is well."""
         self._figures.log = log
         return generate_latest(self._registry)
 
@@ -74,27 +76,29 @@ class _Figures(Collector):
     """Figures that are read when they are asked for."""
 
     def __init__(self, tail: Tail, doorbell: Doorbell) -> None:
-        self.log = LogFigures(0, 0, 0)
+        self.log: LogFigures | None = None
         self._gauges: tuple[tuple[str, str, Callable[[], float]], ...] = (
+            ("resolution_database_works", "1 while the database answers.", lambda: self.log is not None),
             ("resolution_open_streams", "Subscriptions that are open.", lambda: tail.listening),
-            ("resolution_tail_lag_events", "Events of the log not handed on yet.", lambda: self.log.tail_lag),
             ("resolution_tail_works", "1 while the tail reads the log.", lambda: tail.works),
             ("resolution_ring_works", "1 while the doorbell's probe comes back.", lambda: doorbell.works),
+        )
+        self._of_log: tuple[tuple[str, str, Callable[[LogFigures], int]], ...] = (
+            ("resolution_tail_lag_events", "Events of the log not handed on yet.", lambda log: log.tail_lag),
             (
                 "resolution_overdue_deadlines",
                 "Orders with a deadline that is due.",
-                lambda: self.log.overdue_deadlines,
+                lambda log: log.overdue_deadlines,
             ),
-            (
-                "resolution_pending_refunds",
-                "Refunds that are not settled.",
-                lambda: self.log.pending_refunds,
-            ),
+            ("resolution_pending_refunds", "Refunds that are not settled.", lambda log: log.pending_refunds),
         )
         self._doorbell = doorbell
 
     def collect(self) -> Iterator[Metric]:
         for name, text, value in self._gauges:
             yield GaugeMetricFamily(name, text, value=float(value()))
+        if self.log is not None:
+            for name, text, of in self._of_log:
+                yield GaugeMetricFamily(name, text, value=float(of(self.log)))
         rebuilds = float(self._doorbell.rebuilds)
         yield CounterMetricFamily("resolution_ring_rebuilds", "How often the doorbell was built anew.", value=rebuilds)

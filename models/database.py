@@ -1,6 +1,7 @@
 """Opens the database: from an address to Tortoise's connections, migrated and ready, and closed again."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,15 @@ from tortoise.exceptions import OperationalError
 from tortoise.migrations import api as migrations
 from tortoise.transactions import in_transaction
 
-__all__ = ["connection", "in_transaction", "is_embedded", "migrate", "opened", "pending_migrations"]
+__all__ = [
+    "connection",
+    "in_transaction",
+    "is_embedded",
+    "lacks_migrations",
+    "migrate",
+    "opened",
+    "pending_migrations",
+]
 
 _SQLITE_PRAGMAS = {"busy_timeout": "5000", "synchronous": "NORMAL"}
 """Another process may hold the write lock for a moment; with WAL, NORMAL loses nothing that was committed unless the
@@ -121,6 +130,24 @@ async def pending_migrations(url: str) -> list[str]:
         return [step.migration.name for step in plan]
     finally:
         await Tortoise.close_connections()
+
+
+async def lacks_migrations() -> bool:
+    """Whether the open database lacks a migration of this version's. One that has more is a newer version's, and good
+    enough: a migration keeps the last version working. Raises when the database does not answer."""
+    db = connection()
+    try:
+        rows = await db.execute_query_dict("SELECT name FROM tortoise_migrations WHERE app = 'models'")
+    except OperationalError:
+        # There may be no such table; or nothing at all, and then this raises too.
+        await db.execute_query("SELECT 1")
+        return True
+    return not _known_migrations() <= {row["name"] for row in rows}
+
+
+@functools.cache
+def _known_migrations() -> frozenset[str]:
+    return frozenset(path.stem for path in Path(__file__).with_name("migrations").glob("[0-9]*.py"))
 
 
 def _config(url: str, pool_size: int, statement_timeout_ms: int) -> dict[str, Any]:

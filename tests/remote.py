@@ -7,13 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from models.journal import IdempotencyKey, PlaceOrder
+from models import UserRow
+from models.clock import DatabaseClock
+from models.journal import IdempotencyKey, Journal, PlaceOrder
 from rules import commands as c
 from rules.visibility import Viewer
 from rules.vocabulary import RefusalCode
 from tests.chance import a_move
-from tests.database import MARKETPLACE, Outcome, TestJournal, outcome
-from tests.gateways import RecordingGateway, note
+from tests.database import MARKETPLACE, PEOPLE, Outcome, TestJournal, a_refund_on_its_way, outcome
+from tests.gateways import HttpGateway, RecordingGateway, note
 from workers.deadlines import sweep
 from workers.refunds import Payout, RefundWorker
 
@@ -73,6 +75,24 @@ async def pay_and_hang(journal: TestJournal, record: Path) -> None:
             await asyncio.Event().wait()
 
     await RefundWorker(journal, HangingGateway(journal, record)).pay_due()
+
+
+async def refunds_on_their_way(journal: TestJournal, references: list[str]) -> None:
+    """The named people, and an order of Ada's with each of these references, whose refund is to be paid."""
+    for subject, user_id in PEOPLE.items():
+        row = UserRow(id=user_id, subject=subject, name=subject.title(), created_at=journal.clock())
+        await row.save(force_create=True)
+    for reference in references:
+        await a_refund_on_its_way(journal, reference)
+
+
+async def pay_until_killed(journal: TestJournal, provider: str, lease: timedelta, most_tries: int) -> None:
+    """Pays over HTTP what is due by the database's clock, as a server does."""
+    clock = DatabaseClock()
+    async with clock.running():
+        own = Journal(journal.policy, clock, journal.new_id)
+        RefundWorker(own, HttpGateway(provider), interval=0.1, lease=lease, most_tries=most_tries).start()
+        await asyncio.Event().wait()
 
 
 async def burst(journal: TestJournal, order_ids: list[UUID], seed: int, record: Path) -> None:

@@ -35,9 +35,14 @@ class Connection(WebSocketsSansIOProtocol):
             self.transport.write(pong)
 
     def keepalive_timeout(self) -> None:
-        """It answers no ping: nobody is there to read why it is closed."""
-        super().keepalive_timeout()
-        self.transport.abort()
+        """It answers no ping: nobody is there to read why it is closed. Unless the ping itself waits here still, behind
+        all that a slow reader has to read first: then that decides."""
+        if self.writable.is_set():
+            super().keepalive_timeout()
+            self.transport.abort()
+        else:
+            self.pong_timer = self.pending_ping_payload = None
+            self.schedule_ping()
 
     def shutdown(self) -> None:
         """The process stops: 1012, which clients answer by connecting again."""

@@ -29,6 +29,8 @@ from rules.policy import PolicyProblem
 
 UNREAD_MS = 20_000
 """How long what we sent may stay unread by a client that is gone, until its connection is dropped."""
+PING_EVERY, PING_PATIENCE = 20.0, 10.0
+"""Seconds between two pings of a silent client, and until it must have answered: in 30 s it is known to be gone."""
 LAST_SECONDS = 1.0
 """After the patience for what is under way; whatever hangs then is left."""
 DEMO_TOKENS_LIVE = timedelta(hours=24)
@@ -127,6 +129,8 @@ def _config(app: ASGIApp, given: Settings) -> uvicorn.Config:
         http="httptools",
         ws=Connection,
         ws_max_size=given.largest_message_bytes,
+        ws_ping_interval=PING_EVERY,
+        ws_ping_timeout=PING_PATIENCE,
         loop="uvloop" if _has_uvloop() else "asyncio",
         lifespan="on",
         timeout_graceful_shutdown=given.graceful_shutdown_seconds,

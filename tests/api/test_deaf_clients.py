@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -124,14 +125,23 @@ async def test_who_pings_and_reads_nothing_fills_no_memory(tmp_path: Path, conne
             assert _waiting(connections[0]) <= before
 
 
-async def test_who_reads_slowly_but_reads_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_reads_slowly_but_reads_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connections: list[Connection]
+) -> None:
     monkeypatch.setattr(connection, "UNREAD", 1.0)
     async with a_service(tmp_path) as service:
         order_id = uuid_of(Kind.ORDER, await service.started())
         assert order_id
         async with _deaf(service, 128 * 1024) as client:
+            # Else this machine would take it all itself.
+            ours = connections[0].transport.get_extra_info("socket")
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
             for _ in range(ROUNDS):
                 await a_burst(order_id, BURST, LONG)
+            await until(lambda: _waiting(connections[0]) > 64 * 1024)
+            connections[0].send_keepalive_ping()
+            # The ping waits behind all that: it can't have been answered yet.
+            connections[0].keepalive_timeout()
             came = 0
             began = time.monotonic()
             async with asyncio.timeout(6 * PATIENCE):

@@ -4,6 +4,7 @@ import gc
 
 from starlette.types import Message, Receive, Scope, Send
 
+from api.commands.connection import Connection
 from api.commands.serving import _config, _Startup
 from api.settings import read_settings
 
@@ -35,6 +36,12 @@ async def test_what_stays_is_kept_from_the_collector_once_the_application_has_st
 def test_the_server_runs_on_the_fast_loop_and_parser() -> None:
     config = _config(_unused, read_settings({}))
     assert (config.loop, config.http) == ("uvloop", "httptools")
+
+
+def test_a_client_that_answers_no_ping_is_given_up_within_thirty_seconds() -> None:
+    config = _config(_unused, read_settings({}))
+    assert config.ws is Connection
+    assert 0 < (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 30
 
 
 async def _unused(scope: Scope, receive: Receive, send: Send) -> None:

@@ -21,8 +21,8 @@ import yaml
 from api.cli import cli
 from api.settings import PREFIX, Settings
 from tests.command_line import ROOT
+from tests.servers import free_port
 from tests.service import SECRET
-from tests.torture.cluster import free_port
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())

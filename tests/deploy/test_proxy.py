@@ -20,8 +20,8 @@ from websockets.typing import Subprotocol
 
 from api.auth import mint
 from tests.command_line import ROOT, program, serving
+from tests.servers import free_port
 from tests.service import SECRET
-from tests.torture.cluster import free_port
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 pytestmark = [

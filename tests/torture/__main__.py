@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,8 @@ async def _main() -> None:
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between two deeds")
     given = parser.parse_args()
     url = os.environ.get("RESOLUTION_TEST_POSTGRES_URL")
+    if url and not shutil.which("redis-server"):
+        parser.error("redis-server is not installed: on PostgreSQL a Redis of its own is killed too")
     with tempfile.TemporaryDirectory() as folder:
         setting = on_postgres(Path(folder), url, given.servers) if url else on_sqlite(Path(folder))
         async with setting as cluster:

@@ -1,13 +1,16 @@
-"""Several servers on one PostgreSQL: each deadline takes effect once and in time, whoever dies, whatever clocks say."""
+"""Several processes on one PostgreSQL: each deadline takes effect once and in time, each refund is paid once."""
 
 import asyncio
 import contextlib
 import random
+import statistics
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,18 +18,23 @@ from uuid import UUID
 import pytest
 
 from api.ids import Kind, uuid_of
+from tests.database import HandClock, TestJournal
+from tests.gateways import Provider, a_provider
 from tests.postgresql import POOL, a_postgres_database, asking, needs_postgres
+from tests.processes import Process, processes
+from tests.remote import pay_until_killed, refunds_on_their_way
 from tests.servers import Server, environ, free_port, running, servers, talking_to
 from tests.service import Service
 from tests.torture.cluster import Cluster
 from tests.torture.people import Story, Writer
+from workers.refunds import GAVE_UP
 
 pytestmark = [needs_postgres, pytest.mark.slow]
 
 WINDOW, NEAR = 18.0, (12.0, 6.0)
 """Seconds: how long a request may be answered here, and how long before its end both sides are reminded."""
 IN_TIME = 5.0
-WRITERS, ORDERS_EACH = 6, 15
+WRITERS, ORDERS_EACH = 6, 10
 EFFECTS = Counter(DEADLINE_NEAR=2, REQUEST_AUTO_ACCEPTED=1, ORDER_CANCELLED=1)
 """What silence does to a request to cancel, event by event."""
 
@@ -49,17 +57,12 @@ class Watcher:
     delays: list[float] = field(default_factory=list)
     """Seconds from the instant of a deadline or a reminder to when its effect was there."""
     kinds: dict[UUID, Counter[str]] = field(default_factory=dict)
-    held_up: float = 0.0
-    """The longest that this machine, with much else to do, let a moment's work take."""
 
     async def watch(self, session: Any) -> None:
         """Until it is cancelled."""
-        loop, position = asyncio.get_running_loop(), 0
-        before = loop.time()
+        position = 0
         while True:
             rows = await session.fetch(_NEW, position)
-            now = loop.time()
-            self.held_up, before = max(self.held_up, now - before), now
             for row in rows:
                 position = row["position"]
                 if row["kind"] in EFFECTS:
@@ -67,11 +70,12 @@ class Watcher:
                     self.kinds.setdefault(row["order_id"], Counter())[row["kind"]] += 1
             await asyncio.sleep(0.1)
 
-    def judge(self, orders: list[UUID]) -> None:
-        """Each effect came once; none too early, and none later than a moment."""
+    def judge(self, orders: list[UUID], moment: float) -> None:
+        """Each effect came once; none too early, and none too late. `moment` is how many seconds a mutation takes here
+        and now: on a machine with much else to do everything is slower."""
         assert self.kinds == dict.fromkeys(orders, EFFECTS)
         assert min(self.delays) >= 0
-        assert max(self.delays) < IN_TIME + 3 * self.held_up, (sorted(self.delays)[-5:], self.held_up)
+        assert max(self.delays) < IN_TIME + 40 * moment, (sorted(self.delays)[-5:], moment)
 
     def is_over(self, orders: list[UUID]) -> bool:
         """Whether all that silence does has been done to them."""
@@ -113,10 +117,10 @@ async def test_each_deadline_takes_effect_once_and_in_time_while_processes_come_
             "RESOLUTION_POLICY_FILE": _policy(tmp_path),
         }
         async with servers(tmp_path, 3, given) as three, _watching(url) as watcher:
-            cluster = Cluster(three, None, None, url)
+            cluster, story = Cluster(three, None, None, url), Story()
             enough = asyncio.Event()
             killing = asyncio.create_task(_kill_until(enough, cluster))
-            orders = [order for found in await asyncio.gather(*map(_play, _writers(cluster))) for order in found]
+            orders = [order for found in await asyncio.gather(*map(_play, _writers(cluster, story))) for order in found]
             await _until_over(watcher, orders)
             enough.set()
             await killing
@@ -125,11 +129,11 @@ async def test_each_deadline_takes_effect_once_and_in_time_while_processes_come_
             overdue = await session.fetchval("SELECT count(*) FROM orders WHERE next_deadline_at IS NOT NULL")
     assert (gaps, overdue) == (0, 0)
     assert cluster.deeds["servers killed"] > 1
-    watcher.judge(orders)
+    watcher.judge(orders, statistics.median(story.up))
 
 
-def _writers(cluster: Cluster) -> list[Writer]:
-    return [Writer(number, cluster, Story()) for number in range(WRITERS)]
+def _writers(cluster: Cluster, story: Story) -> list[Writer]:
+    return [Writer(number, cluster, story) for number in range(WRITERS)]
 
 
 async def _play(writer: Writer) -> list[UUID]:
@@ -162,7 +166,9 @@ async def test_the_clock_of_a_host_that_is_wrong_does_no_harm(tmp_path: Path, wr
         server = Server(free_port(), environ(given), tmp_path, ("-m", "tests.skewed", str(wrong)))
         async with running([server]), _watching(url) as watcher, talking_to(server) as service:
             assert abs(await _ahead(service) - wrong) < 30, "its clock is not wrong, so nothing is tested"
+            began = time.monotonic()
             orders = [await _asked(service, number) for number in range(4)]
+            moment = (time.monotonic() - began) / 12
             answered = await service.started("answered")
             asked = await service.do("farid", "askClientToCancel", orderId=answered, reason="SCOPE_CHANGED")
             # By a clock that is a minute ahead it would be too late for that.
@@ -171,10 +177,70 @@ async def test_the_clock_of_a_host_that_is_wrong_does_no_harm(tmp_path: Path, wr
             assert await service.refused("ada", "declineRequest", requestId=asked["id"], message="No.") == [
                 "REQUEST_SETTLED"
             ]
-    watcher.judge(orders)
+    watcher.judge(orders, moment)
 
 
 async def _ahead(service: Service) -> float:
     """How many seconds the clock of the server's host is ahead of this one's."""
     head = (await service.http.get("/health/live")).headers["date"]
     return (parsedate_to_datetime(head) - datetime.now(UTC)) / timedelta(seconds=1)
+
+
+# ---------------------------------------------------------------- refunds
+
+
+LEASE = timedelta(seconds=4)
+TRIES = 4
+WORKERS = 3
+
+
+async def test_no_two_calls_for_a_refund_overlap_and_each_ends_paid_or_failed_whoever_is_killed(
+    tmp_path: Path,
+) -> None:
+    fine, refused, broken = (
+        [f"{kind}-{number}" for number in range(count)] for kind, count in (("fine", 40), ("refused", 4), ("broken", 4))
+    )
+    async with a_postgres_database() as url, a_provider() as provider:
+        journal = TestJournal(url.replace("postgres://", "asyncpg://", 1), HandClock(datetime.now(UTC)))
+        async with processes(journal, WORKERS + 1) as (maker, *workers):
+            await maker.call(refunds_on_their_way, fine + refused + broken)
+            for worker in workers:
+                worker.begin(pay_until_killed, provider.url, LEASE, TRIES)
+            async with asking(url) as session:
+                await _kill_in_the_midst(provider, workers)
+                async with asyncio.timeout(180):
+                    while await session.fetchval("SELECT count(*) FROM refunds WHERE status = 'PENDING'"):  # noqa: ASYNC110
+                        await asyncio.sleep(0.1)
+                rows = await session.fetch(
+                    "SELECT r.id, r.status, r.failure, o.reference FROM refunds r JOIN orders o ON o.id = r.order_id"
+                )
+                events = await session.fetch("SELECT kind FROM events WHERE kind LIKE 'REFUND_%'")
+            for worker in workers:
+                await worker.kill()
+    assert provider.overlapping == []
+    found = {row["reference"]: (row["status"], row["failure"]) for row in rows}
+    assert found == {
+        **dict.fromkeys(fine, ("SUCCEEDED", None)),
+        **dict.fromkeys(refused, ("FAILED", "The card is closed.")),
+        **dict.fromkeys(broken, ("FAILED", GAVE_UP)),
+    }
+    # What was paid has succeeded, each once, each under the refund's own key.
+    assert provider.paid == {str(row["id"]): 1 for row in rows if row["status"] == "SUCCEEDED"}
+    assert Counter(row["kind"] for row in events) == Counter(
+        REFUND_SUCCEEDED=len(fine), REFUND_FAILED=len(refused) + len(broken)
+    )
+    for reference in broken:
+        calls = provider.calls[provider.orders[reference]]
+        # Whoever was killed between taking a refund and calling has used up a try.
+        assert TRIES - 2 <= len(calls) <= TRIES
+        # A second, two, four; a little less than that at most, by a clock that is measured anew now and then.
+        assert all(late - early > 0.9 * 2**number for number, (early, late) in enumerate(pairwise(calls)))
+
+
+async def _kill_in_the_midst(provider: Provider, workers: list[Process]) -> None:
+    """Kills two of three while calls are under way."""
+    for number in range(2):
+        async with asyncio.timeout(60):
+            while not provider.under_way or len(provider.calls) < 8 * (number + 1):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        await workers.pop(0).kill()

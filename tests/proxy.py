@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Self
+from urllib.parse import urlsplit
 
 
 class Proxy:
@@ -15,6 +17,15 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._away = False
         self.port = 0
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def before(cls, url: str) -> AsyncIterator[Self]:
+        """A proxy before the PostgreSQL of that address, for as long as the block runs."""
+        parts = urlsplit(url)
+        proxy = cls(parts.hostname or "127.0.0.1", parts.port or 5432)
+        async with proxy.running():
+            yield proxy
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Real servers for a test, each a process of its own: the product's, and a Redis; to be killed and brought back."""
+"""Real servers for a test, each a process of its own: the product's, and a Redis; and PostgreSQL databases for them."""
 
 import asyncio
 import contextlib
@@ -12,17 +12,26 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from starlette.applications import Starlette
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 
+from models.database import opened
 from tests.database import HandClock
+from tests.postgres import SERVER, a_postgres_database
 from tests.service import PATIENCE, SECRET, Service
 
 START_PATIENCE = 60.0
 ROOT = Path(__file__).parent.parent
 
+POOL = "4"
+"""Connections to PostgreSQL that a process may hold: many tests share one."""
+
+needs_postgres = pytest.mark.skipif(not SERVER, reason="needs PostgreSQL: RESOLUTION_TEST_POSTGRES_URL is not set")
 needs_redis_server = pytest.mark.skipif(
     not shutil.which("redis-server"), reason="needs redis-server, to start and kill one of its own"
 )
@@ -180,3 +189,52 @@ async def a_redis(folder: Path) -> AsyncIterator[Redis]:
         yield redis
     finally:
         await redis.kill()
+
+
+# ---------------------------------------------------------------- databases
+
+
+@contextlib.asynccontextmanager
+async def a_migrated_database() -> AsyncIterator[str]:
+    """The address of a new PostgreSQL database, migrated by a process of its own, as servers want it."""
+    async with a_postgres_database() as address:
+        url = address.replace("asyncpg://", "postgres://", 1)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "api.cli", "migrate"),
+            env=environ({"RESOLUTION_DATABASE_URL": url}),
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        assert await process.wait() == 0
+        yield url
+
+
+def through(url: str, port: int) -> str:
+    """The same database, reached through a proxy on this machine."""
+    parts = urlsplit(url)
+    login = parts.netloc.rpartition("@")[0]
+    return parts._replace(netloc=f"{login}@127.0.0.1:{port}").geturl()
+
+
+@contextlib.asynccontextmanager
+async def asking(url: str) -> AsyncIterator[Any]:
+    """A session of asyncpg on that database."""
+    import asyncpg  # type: ignore[import-untyped]  # an extra, and without types
+
+    session = await asyncpg.connect(url)
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+@contextlib.asynccontextmanager
+async def beside(url: str) -> AsyncIterator[None]:
+    """The file of a server, open in this process too. Tortoise keeps the texts of statements by table, whatever
+    database they are for."""
+    EXECUTOR_CACHE.clear()
+    try:
+        async with opened(url):
+            yield
+    finally:
+        EXECUTOR_CACHE.clear()

@@ -12,10 +12,9 @@ import pytest
 from api.commands import connection
 from api.commands.connection import Connection
 from api.ids import Kind, uuid_of
-from models.database import opened
 from tests.database import a_burst
 from tests.deaf import PING, Deaf, a_deaf_client
-from tests.servers import servers, talking_to
+from tests.servers import beside, servers, talking_to
 from tests.service import PATIENCE, Service, a_service
 from tests.waiting import until
 
@@ -176,7 +175,7 @@ async def test_within_thirty_seconds_by_the_program_itself(tmp_path: Path) -> No
             others = await listening.subscribe(LIVE)
             await _until_open(service, 2, 2)
             began = time.monotonic()
-            async with opened(url):
+            async with beside(url):
                 for _ in range(ROUNDS):
                     await a_burst(order_id, BURST, LONG)
             # Who listens has it all long before who does not is dropped.

@@ -5,7 +5,6 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,9 +14,17 @@ from models import EventRow, RefundRow
 from models.database import connection
 from subscriptions import doorbell
 from tests.database import a_burst
-from tests.postgresql import POOL, a_postgres_database, needs_postgres, through
 from tests.proxy import Proxy
-from tests.servers import a_redis, needs_redis_server, servers, talking_to
+from tests.servers import (
+    POOL,
+    a_migrated_database,
+    a_redis,
+    needs_postgres,
+    needs_redis_server,
+    servers,
+    talking_to,
+    through,
+)
 from tests.service import PATIENCE, Service, a_service
 from workers.refunds import Payout
 
@@ -105,7 +112,7 @@ async def test_a_database_that_lacks_migrations_is_down_and_one_that_has_more_is
         await _until_ready_is(service, ALL_IS_WELL)
         db = connection()
         await db.execute_query(
-            "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '9999_later', 0)"
+            "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '9999_later', CURRENT_TIMESTAMP)"
         )
         assert await _ready(service) == ALL_IS_WELL
         await db.execute_query("DELETE FROM tortoise_migrations WHERE name = '0001_initial'")
@@ -137,24 +144,21 @@ async def test_a_ring_that_is_away_is_degraded_and_counted(tmp_path: Path, monke
 
 @needs_postgres
 async def test_a_database_that_is_away_is_down_and_the_process_recovers_by_itself(tmp_path: Path) -> None:
-    async with a_postgres_database() as own:
-        parts = urlsplit(own)
-        proxy = Proxy(parts.hostname or "", parts.port or 5432)
-        async with proxy.running():
-            given = {"RESOLUTION_DATABASE_URL": through(own, proxy.port), "RESOLUTION_DATABASE_POOL_SIZE": POOL}
-            async with servers(tmp_path, 1, given) as (server,), talking_to(server) as service:
-                order_id = await service.started()
-                for gone in (proxy.paused(), proxy.away()):
-                    await _until_ready_is(service, ALL_IS_WELL)
-                    async with gone:
-                        down = (503, "down", ["database", "migrations", "tail"])
-                        await _until_ready_is(service, down, (503, "down", [*down[2], "ring"]))
-                        assert (await service.http.get("/health/live")).json() == {"status": "ok"}
-                        text = (await service.http.get("/metrics")).text
-                        assert "resolution_database_works 0.0" in text
-                        assert "resolution_overdue_deadlines" not in text
+    async with a_migrated_database() as own, Proxy.before(own) as proxy:
+        given = {"RESOLUTION_DATABASE_URL": through(own, proxy.port), "RESOLUTION_DATABASE_POOL_SIZE": POOL}
+        async with servers(tmp_path, 1, given) as (server,), talking_to(server) as service:
+            order_id = await service.started()
+            for gone in (proxy.paused(), proxy.away()):
                 await _until_ready_is(service, ALL_IS_WELL)
-                await service.do("farid", "deliverOrder", orderId=order_id, message="Here it is.")
+                async with gone:
+                    down = (503, "down", ["database", "migrations", "tail"])
+                    await _until_ready_is(service, down, (503, "down", [*down[2], "ring"]))
+                    assert (await service.http.get("/health/live")).json() == {"status": "ok"}
+                    text = (await service.http.get("/metrics")).text
+                    assert "resolution_database_works 0.0" in text
+                    assert "resolution_overdue_deadlines" not in text
+            await _until_ready_is(service, ALL_IS_WELL)
+            await service.do("farid", "deliverOrder", orderId=order_id, message="Here it is.")
 
 
 # ---------------------------------------------------------------- no label says who or what

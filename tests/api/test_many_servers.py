@@ -10,8 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgresql import POOL, a_postgres_database, asking, needs_postgres
-from tests.servers import Server, a_redis, environ, needs_redis_server, servers, talking_to
+from tests.servers import (
+    POOL,
+    Server,
+    a_migrated_database,
+    a_redis,
+    asking,
+    environ,
+    needs_postgres,
+    needs_redis_server,
+    servers,
+    talking_to,
+)
 from tests.service import Service, Watching
 
 pytestmark = [needs_postgres, pytest.mark.slow]
@@ -68,7 +78,7 @@ async def _a_pair(folder: Path, database: str, ring: str, poll: float) -> AsyncI
 
 async def test_postgresql_rings_across_servers_and_is_built_anew_when_its_connection_is_killed(tmp_path: Path) -> None:
     """For operators without Redis."""
-    async with a_postgres_database() as url, _a_pair(tmp_path, url, url, POLL) as pair, asking(url) as admin:
+    async with a_migrated_database() as url, _a_pair(tmp_path, url, url, POLL) as pair, asking(url) as admin:
         await pair.until_rings(True)
         assert (await pair.crossing("before"))[1] < POLL / 2
         for number in range(2):
@@ -85,7 +95,7 @@ async def test_postgresql_rings_across_servers_and_is_built_anew_when_its_connec
 @needs_redis_server
 async def test_a_ring_that_loses_every_message_only_makes_streams_slower(tmp_path: Path) -> None:
     async with (
-        a_postgres_database() as url,
+        a_migrated_database() as url,
         a_redis(tmp_path) as redis,
         _a_pair(tmp_path, url, redis.url, 1.0) as pair,
     ):
@@ -111,7 +121,7 @@ async def test_what_a_command_writes_is_heard_at_once(tmp_path: Path) -> None:
         "I-1,A logo,10.00,USD,ada,farid,3\n"
     )
     async with (
-        a_postgres_database() as url,
+        a_migrated_database() as url,
         a_redis(tmp_path) as redis,
         _a_pair(tmp_path, url, redis.url, 60.0) as pair,
     ):

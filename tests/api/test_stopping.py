@@ -14,12 +14,10 @@ import pytest
 
 from api.ids import Kind, uuid_of
 from models import OrderRow
-from models.database import opened
 from tests.database import a_burst
 from tests.deaf import a_deaf_client
-from tests.postgresql import POOL, a_postgres_database, asking, needs_postgres, through
 from tests.proxy import Proxy
-from tests.servers import servers, talking_to
+from tests.servers import POOL, a_migrated_database, asking, beside, needs_postgres, servers, talking_to, through
 from tests.service import Service, Socket
 
 LIVE = "subscription { viewerEvents { sequence message } }"
@@ -49,7 +47,7 @@ async def test_it_finishes_its_writes_closes_its_sockets_and_ends_within_ten_sec
         uuid = uuid_of(Kind.ORDER, order_id)
         assert uuid
         async with _sockets(service) as listening, _a_half_sent_mutation(service, "farid", order_id) as mutation:
-            async with opened(url):
+            async with beside(url):
                 for _ in range(3):
                     await a_burst(uuid, 100, "😀" * 2_500)
             stopping = asyncio.create_task(server.stop(signal.SIGTERM))
@@ -62,7 +60,7 @@ async def test_it_finishes_its_writes_closes_its_sockets_and_ends_within_ten_sec
     assert codes == [1012] * LISTENING
     assert answer["data"]["deliverOrder"]["userErrors"] == []
     assert server.process and server.process.returncode == 0
-    async with opened(url):
+    async with beside(url):
         assert (await OrderRow.get(id=uuid)).status == "DELIVERED"
     assert "Traceback" not in server.log
 
@@ -111,10 +109,8 @@ async def _a_half_sent_mutation(service: Service, subject: str, order_id: str) -
 @pytest.mark.slow
 async def test_a_database_that_hangs_does_not_keep_it(tmp_path: Path) -> None:
     """What had been begun is there whole or not at all: it can be sent again under its key."""
-    async with a_postgres_database() as own:
-        parts = urlsplit(own)
-        proxy = Proxy(parts.hostname or "", parts.port or 5432)
-        async with proxy.running():
+    async with a_migrated_database() as own:
+        async with Proxy.before(own) as proxy:
             given = {"RESOLUTION_DATABASE_URL": through(own, proxy.port), "RESOLUTION_DATABASE_POOL_SIZE": POOL}
             async with servers(tmp_path, 1, given) as (server,), talking_to(server) as service:
                 order_id = await service.started()

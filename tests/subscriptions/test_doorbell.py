@@ -16,8 +16,8 @@ from broadcaster._backends.memory import MemoryBackend
 from subscriptions import doorbell
 from subscriptions.doorbell import CHANNEL, RING, Doorbell, DoorbellSilent, check, ring_once
 from tests.listening import the_broadcast, the_log
-from tests.postgresql import a_postgres_database, asking, needs_postgres
-from tests.servers import Redis, a_redis, free_port
+from tests.postgres import a_postgres_database
+from tests.servers import Redis, a_redis, asking, free_port, needs_postgres
 from tests.waiting import until
 
 REDIS = os.environ.get("RESOLUTION_TEST_REDIS_URL")
@@ -219,7 +219,7 @@ async def test_who_rings_once_is_heard_through_redis() -> None:
 
 @needs_postgres
 async def test_who_rings_once_is_heard_through_postgresql() -> None:
-    async with a_postgres_database(migrated=False) as url:
+    async with a_postgres_database() as url:
         await _rings_once(url)
 
 
@@ -240,7 +240,7 @@ async def _rings_once(url: str) -> None:
 async def test_rings_and_probes_at_once_go_through_the_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """It refuses a second statement while one is under way: then it would be built anew again and again."""
     monkeypatch.setattr(doorbell, "PROBE_EVERY", 0.0)
-    async with a_postgres_database(migrated=False) as url:
+    async with a_postgres_database() as url:
         heard = Bell()
         bell = Doorbell(url, heard)
         async with bell.running():
@@ -254,7 +254,7 @@ async def test_rings_and_probes_at_once_go_through_the_one_connection(monkeypatc
 @needs_postgres
 @pytest.mark.usefixtures("hurried")
 async def test_a_connection_to_postgresql_that_is_killed_is_built_anew() -> None:
-    async with a_postgres_database(migrated=False) as url, asking(url) as admin:
+    async with a_postgres_database() as url, asking(url) as admin:
         one_heard, other_heard = Bell(), Bell()
         one, other = Doorbell(url, one_heard), Doorbell(url, other_heard)
         before = asyncio.all_tasks()

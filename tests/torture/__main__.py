@@ -24,7 +24,7 @@ async def _main() -> None:
     if url and not shutil.which("redis-server"):
         parser.error("redis-server is not installed: on PostgreSQL a Redis of its own is killed too")
     with tempfile.TemporaryDirectory() as folder:
-        setting = on_postgres(Path(folder), url, given.servers) if url else on_sqlite(Path(folder))
+        setting = on_postgres(Path(folder), given.servers) if url else on_sqlite(Path(folder))
         async with setting as cluster:
             numbers = {"writers": given.writers, "readers": given.readers}
             figures = await torture(cluster, seconds=given.seconds, pause=given.pause, **numbers)

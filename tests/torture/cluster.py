@@ -7,11 +7,9 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from tests.postgresql import a_postgres_database, through
 from tests.proxy import Proxy
-from tests.servers import Redis, Server, a_redis, servers
+from tests.servers import Redis, Server, a_migrated_database, a_redis, servers, through
 
 IN_A_HURRY = {"RESOLUTION_REFUND_LEASE_SECONDS": "4"}
 """What a process that is killed was paying is taken up by another after so long; by default, after a minute."""
@@ -82,11 +80,9 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def on_postgres(folder: Path, url: str, number: int) -> AsyncIterator[Cluster]:
-    """So many servers on a database of their own beside `url`, reached through a proxy, and a Redis of their own."""
-    parts = urlsplit(url)
-    proxy = Proxy(parts.hostname or "127.0.0.1", parts.port or 5432)
-    async with a_postgres_database(url) as own, proxy.running(), a_redis(folder) as ring:
+async def on_postgres(folder: Path, number: int) -> AsyncIterator[Cluster]:
+    """So many servers on a database of their own, reached through a proxy, and a Redis of their own."""
+    async with a_migrated_database() as own, Proxy.before(own) as proxy, a_redis(folder) as ring:
         given = {"RESOLUTION_DATABASE_URL": through(own, proxy.port), "RESOLUTION_BROADCAST_URL": ring.url}
         async with servers(folder, number, given | IN_A_HURRY) as made:
             yield Cluster(made, ring, proxy, own)

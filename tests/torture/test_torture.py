@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgresql import POSTGRES, needs_postgres
-from tests.servers import needs_redis_server
+from tests.servers import needs_postgres, needs_redis_server
 from tests.torture.cluster import on_postgres, on_sqlite
 from tests.torture.torture import torture
 
@@ -27,7 +26,7 @@ async def test_one_process_on_sqlite_is_killed_and_nobody_misses_or_repeats_an_e
 @needs_postgres
 @needs_redis_server
 async def test_three_processes_are_tormented_and_nobody_misses_or_repeats_an_event(tmp_path: Path) -> None:
-    async with on_postgres(tmp_path, str(POSTGRES), 3) as cluster:
+    async with on_postgres(tmp_path, 3) as cluster:
         figures = await torture(cluster, seconds=30, writers=8, readers=20, pause=2)
     sys.stdout.write(f"{figures}\n")
     assert figures.deeds.keys() == {

@@ -20,10 +20,20 @@ import pytest
 from api.ids import Kind, uuid_of
 from tests.database import HandClock, TestJournal
 from tests.gateways import Provider, a_provider
-from tests.postgresql import POOL, a_postgres_database, asking, needs_postgres
 from tests.processes import Process, processes
 from tests.remote import pay_until_killed, refunds_on_their_way
-from tests.servers import Server, environ, free_port, running, servers, talking_to
+from tests.servers import (
+    POOL,
+    Server,
+    a_migrated_database,
+    asking,
+    environ,
+    free_port,
+    needs_postgres,
+    running,
+    servers,
+    talking_to,
+)
 from tests.service import Service
 from tests.torture.cluster import Cluster
 from tests.torture.people import Story, Writer
@@ -110,7 +120,7 @@ async def _until_over(watcher: Watcher, orders: list[UUID]) -> None:
 
 
 async def test_each_deadline_takes_effect_once_and_in_time_while_processes_come_and_go(tmp_path: Path) -> None:
-    async with a_postgres_database() as url:
+    async with a_migrated_database() as url:
         given = {
             "RESOLUTION_DATABASE_URL": url,
             "RESOLUTION_DATABASE_POOL_SIZE": POOL,
@@ -157,7 +167,7 @@ async def _kill_until(enough: asyncio.Event, cluster: Cluster) -> None:
 @pytest.mark.parametrize("wrong", [60, -60], ids=["a minute ahead", "a minute behind"])
 async def test_the_clock_of_a_host_that_is_wrong_does_no_harm(tmp_path: Path, wrong: int) -> None:
     """It is the only process: nobody else makes good what it does too early or too late."""
-    async with a_postgres_database() as url:
+    async with a_migrated_database() as url:
         given = {
             "RESOLUTION_DATABASE_URL": url,
             "RESOLUTION_DATABASE_POOL_SIZE": POOL,
@@ -200,7 +210,7 @@ async def test_no_two_calls_for_a_refund_overlap_and_each_ends_paid_or_failed_wh
     fine, refused, broken = (
         [f"{kind}-{number}" for number in range(count)] for kind, count in (("fine", 40), ("refused", 4), ("broken", 4))
     )
-    async with a_postgres_database() as url, a_provider() as provider:
+    async with a_migrated_database() as url, a_provider() as provider:
         journal = TestJournal(url.replace("postgres://", "asyncpg://", 1), HandClock(datetime.now(UTC)))
         async with processes(journal, WORKERS + 1) as (maker, *workers):
             await maker.call(refunds_on_their_way, fine + refused + broken)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rules.case import Case, Request
 from rules.lifecycle import (
@@ -20,6 +20,7 @@ from rules.money import Money
 from rules.policy import Policy, Reason
 from rules.refusals import NOT_FOUND, Refusal
 from rules.vocabulary import (
+    OnDeadline,
     OrderStatus,
     RefusalCode,
     RequestKind,
@@ -107,6 +108,14 @@ class Availability:
     request: Request | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How long the other side has to answer what an action opens, and what its silence does then."""
+
+    window: timedelta
+    effect: OnDeadline
+
+
 def available(case: Case, role: Role, now: datetime, policy: Policy) -> Iterator[Availability]:
     """Every action that exists for the role, in the order of the contract. An action on requests stands once for each
     pending request that it fits. The case must have passed its deadlines (`decide.as_of`)."""
@@ -160,6 +169,16 @@ def reasons(action: ResolutionAction, policy: Policy) -> tuple[Reason, ...]:
     if action is _A.ASK_CLIENT_TO_CANCEL:
         return policy.freelancer_cancellation_reasons
     return policy.client_cancellation_reasons if action is _A.ASK_FREELANCER_TO_CANCEL else ()
+
+
+def silence(action: ResolutionAction, policy: Policy) -> Silence | None:
+    """What the other side's silence would do to what the action opens: a request, or a delivery, which silence accepts.
+    None for an action that nobody has to answer."""
+    if action is _A.DELIVER_ORDER:
+        return Silence(policy.auto_complete_after, OnDeadline.ACCEPT)
+    if kind := OPENS.get(action):
+        return Silence(policy.kinds[kind].window, policy.kinds[kind].silence)
+    return None
 
 
 def _why_not_support(case: Case) -> Refusal | None:

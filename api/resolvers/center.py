@@ -7,7 +7,7 @@ from api.context import Context
 from models.order import OrderRow
 from models.request import RequestRow
 from rules import actions
-from rules.actions import Availability, maximum_refund
+from rules.actions import Availability, Silence, maximum_refund
 from rules.case import Case
 from rules.decide import as_of
 from rules.money import AskedAmount, Money
@@ -59,6 +59,11 @@ def most(context: Context, action: OpenAction) -> Money | None:
 def reasons(context: Context, action: ResolutionAction) -> tuple[Reason, ...]:
     """The drop-down of an action."""
     return actions.reasons(action, context.policy)
+
+
+def silence(context: Context, action: ResolutionAction) -> Silence | None:
+    """What the other side's silence would do to what the action opens."""
+    return actions.silence(action, context.policy)
 
 
 async def preview(

@@ -54,6 +54,23 @@ class ActionAvailability:
         return [Reason.of(reason) for reason in center.reasons(info.context, self.opened.availability.action)]
 
     @strawberry.field(
+        description="How long the other side would have to answer what the action opens (a request, or a delivery), in "
+        "whole seconds from the instant of the action; while support has the order that clock stands still. It is the "
+        "policy's, said of a blocked action too; null for an action that nobody has to answer."
+    )
+    def respond_within_seconds(self, info: Info[Context, None]) -> int | None:
+        found = center.silence(info.context, self.opened.availability.action)
+        return int(found.window.total_seconds()) if found else None
+
+    @strawberry.field(
+        description="What the other side's silence until then would do; null for an action that nobody has to answer. "
+        "For DELIVER_ORDER it is ACCEPT: silence completes the order."
+    )
+    def on_deadline(self, info: Info[Context, None]) -> enums.OnDeadline | None:
+        found = center.silence(info.context, self.opened.availability.action)
+        return found.effect if found else None
+
+    @strawberry.field(
         description="What taking the action would do, before it is taken. Null when it is blocked, or when it moves "
         "neither money nor rate."
     )

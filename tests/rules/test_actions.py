@@ -2,18 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rules import commands as c
-from rules.actions import OPENS, ROLES, SETTLES, Availability, maximum_refund, reasons, why_not
-from rules.case import Request
+from rules.actions import OPENS, ROLES, SETTLES, Availability, Silence, maximum_refund, reasons, silence, why_not
+from rules.case import Case, Request
 from rules.decide import as_of, judge
 from rules.money import AskedAmount
 from rules.policy import DEFAULT, Policy
-from rules.vocabulary import OrderStatus, RefusalCode, ResolutionAction, Role, SupportDecision
+from rules.vocabulary import (
+    OnDeadline,
+    OrderStatus,
+    RefusalCode,
+    ResolutionAction,
+    Role,
+    SupportDecision,
+)
 from tests.rules.plays import POLICIES, STEPS, Steps, play
 from tests.world import (
     IN_STATUS,
@@ -208,6 +217,20 @@ def test_each_action_with_a_drop_down_has_its_own_list() -> None:
     }
 
 
+def test_what_silence_will_do_is_said_of_each_action_that_waits_for_an_answer() -> None:
+    hours = {action: found.window / timedelta(hours=1) for action in A if (found := silence(action, DEFAULT))}
+    assert hours == {
+        A.DELIVER_ORDER: 72,
+        A.OFFER_PARTIAL_REFUND: 48,
+        A.ASK_CLIENT_TO_CANCEL: 48,
+        A.REQUEST_ORDER_UPDATE: 48,
+        A.ASK_FREELANCER_TO_CANCEL: 48,
+        A.REQUEST_DELIVERY_EXTENSION: 96,
+    }
+    accepts = {action for action in A if (found := silence(action, DEFAULT)) and found.effect is OnDeadline.ACCEPT}
+    assert accepts == {A.DELIVER_ORDER, A.ASK_CLIENT_TO_CANCEL, A.ASK_FREELANCER_TO_CANCEL}
+
+
 def test_every_action_is_somebody_s_and_is_either_a_step_an_opening_or_an_end() -> None:
     assert set(ROLES) == set(A)
     assert not set(OPENS) & set(SETTLES)
@@ -256,6 +279,34 @@ def test_the_page_and_the_commands_can_not_disagree(steps: Steps, policy: Policy
                 for request in story.case.requests:
                     judgement = judge(story.case, on(command, request), story.actor(role), story.ground)
                     assert judgement.decision is None
+
+
+@given(STEPS, POLICIES)
+def test_what_silence_will_do_is_what_the_request_says_then(steps: Steps, policy: Policy) -> None:
+    # Windows of their own, so that each must be found in the policy.
+    kinds = {
+        kind: replace(rule, window=rule.window + timedelta(hours=n))
+        for n, (kind, rule) in enumerate(policy.kinds.items())
+    }
+    policy = replace(policy, kinds=kinds, auto_complete_after=timedelta(hours=77))
+    story = play(steps, policy)
+    for role in (Role.CLIENT, Role.FREELANCER):
+        for entry in story.actions(role):
+            if entry.refusal is not None or entry.action in SETTLES:
+                continue
+            decision = judge(story.case, good_command(entry, story, policy), story.actor(role), story.ground).decision
+            assert decision is not None
+            assert silence(entry.action, policy) == what_was_opened(entry.action, decision.case, decision.subject)
+
+
+def what_was_opened(action: ResolutionAction, case: Case, subject: UUID) -> Silence | None:
+    """How long it waits, and what silence will do to it, as the case says it."""
+    if action is A.DELIVER_ORDER:
+        assert case.order.delivered_at
+        assert case.order.auto_completes_at
+        return Silence(case.order.auto_completes_at - case.order.delivered_at, OnDeadline.ACCEPT)
+    opened = next((request for request in case.requests if request.id == subject), None)
+    return Silence(opened.respond_by - opened.created_at, opened.on_deadline) if opened else None
 
 
 @given(STEPS, POLICIES)

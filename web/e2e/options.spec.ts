@@ -16,6 +16,7 @@ test("an offered partial refund: previewed, sent, seen at once, accepted, paid",
   await form.getByLabel("Explanation").fill("The second draft came late.");
   await expect(form.getByTestId("preview")).toContainText("Back to Ada$30.50");
   await expect(form.getByTestId("preview")).toContainText("Left for you$109.50");
+  await expect(form.getByTestId("preview")).toContainText("Ada has 48 hours to answer. Without an answer the offer expires and no money moves.");
   await choose(form, "Reason", "Something else");
   await expect(form.getByText("Private: never shown to Ada")).toHaveCount(2);
   await form.getByRole("button", { name: "Send offer" }).click();
@@ -55,6 +56,7 @@ test("the client is asked to cancel, and agrees", async ({ service, sits }) => {
   await choose(form, "Reason", "I can't complete the project");
   await form.getByLabel("Personal note").fill("I have lost my voice.");
   await expect(form.getByTestId("preview")).toContainText("Back to Ada$140.00");
+  await expect(form.getByTestId("preview")).toContainText("Ada has 48 hours to answer. Silence counts as consent: without an answer the order is cancelled.");
   await form.getByRole("button", { name: "Send request" }).click();
 
   const card = ada.center.getByRole("article", { name: "Farid wants to cancel the order" });
@@ -76,6 +78,7 @@ test("the client gets an order update", async ({ service, sits }) => {
 
   await ada.center.getByRole("button", { name: "Get an order update" }).click();
   const form = ada.page.getByRole("form", { name: "Get an order update" });
+  await expect(form).toContainText("Farid has 48 hours to answer. Without an answer the request expires and counts as unanswered.");
   await form.getByLabel("Why you need the update").fill("We open on Friday.");
   await form.getByRole("button", { name: "Send request" }).click();
 
@@ -114,4 +117,30 @@ test("the freelancer is asked to cancel, and agrees; the private reason stays pr
   expect(heard).toContain("The publisher has moved the book.");
   expect(heard).not.toContain(SECRET);
   expect(heard).not.toContain("EXPECTATIONS_NOT_MET");
+});
+
+test("what silence will do is the operator's policy, said before anything is sent", async ({ another, sits }) => {
+  const policy = `
+    [requests.PARTIAL_REFUND]
+    window_hours = 12
+    silence = "ACCEPT"
+    [requests.DELIVERY_EXTENSION]
+    window_hours = 120
+    silence = "ESCALATE"
+    [order]
+    auto_complete_hours = 24
+  `;
+  const server = await another({}, policy);
+  const orderId = await server.started("Shop sign");
+  const farid = await sits("Farid", { at: server.url });
+  await farid.opens(orderId);
+  const says = async (action: string, sentence: string) => {
+    await farid.page.getByRole("button", { name: action, exact: true }).first().click();
+    await expect(farid.page.getByRole("form", { name: action })).toContainText(sentence);
+  };
+  await says("Offer a partial refund", "Ada has 12 hours to answer. Silence counts as consent: without an answer the refund is paid.");
+  await says("Ask for more time", "Ada has 5 days to answer. Without an answer it goes to support.");
+  await says("Deliver", "Ada has 24 hours to answer. Silence counts as consent: without an answer the order completes.");
+  await server.does("Ada", "contactSupport", { orderId, message: "We are stuck." });
+  await expect(farid.page.getByRole("form", { name: "Ask for more time" })).toContainText("That time starts when support has decided.");
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { digitsOf, money, span } from "./format";
+import { digitsOf, money, period, span } from "./format";
 import { binned } from "./pages/events-chart";
 
 const plain = (text: string) => text.replaceAll(/\s/g, " ");
@@ -18,6 +18,13 @@ test("a span is its two largest units, never below zero", () => {
   expect(span(12 * 60_000)).toBe("12 min 0 sec");
   expect(span(59_999)).toBe("59 sec");
   expect(span(-1)).toBe("0 sec");
+});
+
+test("a time to answer is said in the trade's words: hours up to 48, then days", () => {
+  const hour = 3600;
+  expect([12, 24, 48, 72, 96].map((hours) => period(hours * hour))).toEqual(["12 hours", "24 hours", "48 hours", "3 days", "4 days"]);
+  expect(period(12.5 * hour)).toBe("12 hours 30 minutes");
+  expect(period(90)).toBe("1 minute 30 seconds");
 });
 
 test("each instant falls into the bar of its time; what is older falls into none", () => {

@@ -100,6 +100,13 @@ export function span(milliseconds: number, display: "short" | "long" | "narrow" 
   return once("list", () => new Intl.ListFormat(undefined, { type: "unit", style: "narrow" })).format(words);
 }
 
+/** A time to answer as the trade says it, «48 hours», «4 days»: whole days once there are more than two. */
+export function period(seconds: number): string {
+  if (seconds % SECONDS.day === 0 && seconds > 2 * SECONDS.day) return units(seconds / SECONDS.day, "day", "long");
+  if (seconds % SECONDS.hour === 0) return units(seconds / SECONDS.hour, "hour", "long");
+  return span(seconds * 1000, "long");
+}
+
 /** «3 hours ago», «in 2 days»: the largest unit. */
 export function relative(instant: string, now: number): string {
   const seconds = Math.round((Date.parse(instant) - now) / 1000);

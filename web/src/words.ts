@@ -6,6 +6,7 @@ import type {
   RequestKind,
   RequestStatus,
   RequestPartsFragment,
+  ResolutionAction,
   Role,
   SearchVisibility,
   SupportDecision,
@@ -67,11 +68,22 @@ export function days(number: number): string {
   return number === 1 ? "1 day" : `${count(number)} days`;
 }
 
+/** What an action opens that the other side has to answer. */
+export const OPENS: Partial<Record<ResolutionAction, RequestKind | "DELIVERY">> = {
+  OFFER_PARTIAL_REFUND: "PARTIAL_REFUND",
+  ASK_CLIENT_TO_CANCEL: "CANCELLATION",
+  ASK_FREELANCER_TO_CANCEL: "CANCELLATION",
+  REQUEST_ORDER_UPDATE: "ORDER_UPDATE",
+  REQUEST_DELIVERY_EXTENSION: "DELIVERY_EXTENSION",
+  DELIVER_ORDER: "DELIVERY",
+};
+
 /** What silence will do, as a sentence. */
-export function silence(kind: RequestKind, onDeadline: OnDeadline): string {
+export function silence(kind: RequestKind | "DELIVERY", onDeadline: OnDeadline): string {
   if (onDeadline === "ESCALATE") return "Without an answer it goes to support.";
   if (onDeadline === "ACCEPT") {
-    const effect: Record<RequestKind, string> = {
+    const effect: Record<RequestKind | "DELIVERY", string> = {
+      DELIVERY: "the order completes",
       CANCELLATION: "the order is cancelled",
       PARTIAL_REFUND: "the refund is paid",
       DELIVERY_EXTENSION: "the due date moves",
@@ -79,7 +91,8 @@ export function silence(kind: RequestKind, onDeadline: OnDeadline): string {
     };
     return `Silence counts as consent: without an answer ${effect[kind]}.`;
   }
-  const effect: Record<RequestKind, string> = {
+  const effect: Record<RequestKind | "DELIVERY", string> = {
+    DELIVERY: "the delivery stays open",
     CANCELLATION: "the request expires and the order goes on",
     PARTIAL_REFUND: "the offer expires and no money moves",
     DELIVERY_EXTENSION: "the request expires and the due date stays",

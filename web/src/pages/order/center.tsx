@@ -155,7 +155,11 @@ function PendingRequest({ order, request }: { order: OrderPageFragment; request:
         <Countdown until={request.respondBy} stoppedSince={stopped} words={(left) => `${left} to answer`} />
         <p className="silence">{silence(request.kind, request.onDeadline)}</p>
       </div>
-      {accept?.preview && !chosen && <PreviewFigures order={order} action={accept} preview={accept.preview} />}
+      {accept?.preview && !chosen && (
+        <div className="preview" data-testid="preview">
+          <PreviewFigures order={order} action={accept} preview={accept.preview} />
+        </div>
+      )}
       {chosen ? (
         <ActionForm
           order={order}

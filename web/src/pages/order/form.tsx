@@ -10,8 +10,10 @@ import {
   type PreviewPartsFragment,
   type UserErrorPartsFragment,
 } from "../../generated/graphql";
-import { digitsOf, money, percent } from "../../format";
+import { digitsOf, money, percent, period } from "../../format";
 import { notices } from "../../parts/notices";
+import { Icon } from "../../parts/icons";
+import { OPENS, silence } from "../../words";
 import { Amount, Button, Choices, Days, Seen, Words } from "../../parts/controls";
 import { EMPTY, SPECS, type Draft, type Field, type Target } from "./actions";
 
@@ -300,8 +302,33 @@ function Preview({ order, action, draft }: { order: OrderPageFragment; action: A
   );
   const found = (data ?? previousData)?.order?.resolutionCenter.actions.find((one) => one.action === action.action);
   const preview = offers ? (wanted ? found?.preview : undefined) : action.preview;
-  if (!offers && !preview) return null;
-  return <PreviewFigures order={order} action={action} preview={preview ?? null} />;
+  const figures = (offers || preview) && <PreviewFigures order={order} action={action} preview={preview ?? null} />;
+  const silent = action.onDeadline !== null && <IfSilent order={order} action={action} />;
+  if (!figures && !silent) return null;
+  return (
+    <div className="preview" data-testid="preview">
+      {figures}
+      {silent}
+    </div>
+  );
+}
+
+/** How long the other side will have, and what its silence will do, as the policy says it before anything is sent. */
+function IfSilent({ order, action }: { order: OrderPageFragment; action: ActionPartsFragment }) {
+  const opens = OPENS[action.action];
+  if (!opens || action.onDeadline === null || action.respondWithinSeconds === null) return null;
+  return (
+    <p className="if-silent">
+      <Icon name="clock" />
+      <span>
+        <strong>
+          {otherSide(order)} has {period(action.respondWithinSeconds)} to answer.
+        </strong>{" "}
+        {silence(opens, action.onDeadline)}
+        {order.supportCase?.status === "OPEN" && " That time starts when support has decided."}
+      </span>
+    </p>
+  );
 }
 
 export function PreviewFigures(given: {
@@ -316,7 +343,7 @@ export function PreviewFigures(given: {
   const rate = useCallback((share: number | null | undefined) => (share == null ? "–" : percent(share)), []);
   const [before, after] = [rate(preview?.completionRateBefore), rate(preview?.completionRateAfter)];
   return (
-    <div className="preview" data-testid="preview">
+    <div className="preview-figures">
       <p className="preview-heading">{heading}</p>
       <dl>
         <div>

@@ -6,7 +6,7 @@ import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { OperationTypeNode } from "graphql";
 import { createClient, type Client as SocketClient } from "graphql-ws";
 import possibleTypes from "../generated/possible-types";
-import { keysetPages } from "./pages";
+import { keysetPages, story } from "./pages";
 import type { Tokens } from "./tokens";
 
 export interface Connection {
@@ -51,6 +51,7 @@ function cache(): InMemoryCache {
           dashboard: { merge: true },
         },
       },
+      Order: { fields: { events: story } },
       // Each belongs to one order or person and is asked for in parts.
       ResolutionCenter: { merge: true },
       FreelancerStanding: { merge: true },

@@ -100,6 +100,7 @@ function Case({ orderId }: { orderId: string }) {
   const { data, previousData, refetch } = useQuery(SupportOrderDocument, {
     variables: { id: orderId },
     fetchPolicy: "cache-and-network",
+    refetchWritePolicy: "merge", // earlier events that were read stay
     nextFetchPolicy: "cache-first",
   });
   const read = useCallback(() => refetch(), [refetch]);
@@ -137,7 +138,7 @@ function Case({ orderId }: { orderId: string }) {
       )}
       {found?.status === "OPEN" && <Decide order={order} caseId={found.id} />}
       <Sides order={order} />
-      <Timeline order={order} events={order.events.nodes} hasMore={false} onMore={() => undefined} />
+      <Timeline order={order} events={order.events.nodes} />
     </article>
   );
 }

@@ -14,19 +14,16 @@ import { STEPS } from "./actions";
 import { Option, ResolutionCenter } from "./center";
 import { Timeline } from "./timeline";
 
-const EVENTS = 50;
-const MOST_EVENTS = 100;
-
 export function OrderPage() {
   const { id = "" } = useParams();
   return <OneOrder key={id} id={id} />;
 }
 
 function OneOrder({ id }: { id: string }) {
-  const [events, setEvents] = useState(EVENTS);
   const { data, previousData, error, refetch } = useQuery(OrderByIdDocument, {
-    variables: { id, events },
+    variables: { id },
     fetchPolicy: "cache-and-network",
+    refetchWritePolicy: "merge", // earlier events that were read stay
     nextFetchPolicy: "cache-first",
   });
   const read = useCallback(() => refetch(), [refetch]);
@@ -62,14 +59,7 @@ function OneOrder({ id }: { id: string }) {
       <div className="order-main">
         <NextStep order={order} />
         <SupportDecided order={order} />
-        <Timeline
-          order={order}
-          events={order.events.nodes}
-          hasMore={order.events.pageInfo.hasPreviousPage && events < MOST_EVENTS}
-          onMore={() => {
-            setEvents(MOST_EVENTS);
-          }}
-        />
+        <Timeline order={order} events={order.events.nodes} />
       </div>
     </div>
   );

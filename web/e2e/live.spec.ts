@@ -1,6 +1,6 @@
 // Live, truly: the line is cut and mended, clocks differ, tabs agree, figures move, lists grow.
 import { Line } from "./server";
-import { expect, test } from "./world";
+import { collectLights, expect, test } from "./world";
 
 test("a cut line: reconnecting, then everything that happened meanwhile, once, without reload", async ({ service, sits }) => {
   const orderId = await service.started("Icon set");
@@ -125,18 +125,3 @@ test("an endless list: read on at the end, true at the top", async ({ service, s
   await bela.page.getByRole("option", { name: "Completed" }).click();
   await expect(bela.page.getByText("No order fits.")).toBeVisible();
 });
-
-/** Which states the light showed, in their order. */
-async function collectLights(page: import("@playwright/test").Page): Promise<() => Promise<string[]>> {
-  await page.evaluate(() => {
-    const light = document.querySelector(".light");
-    if (!light) throw new Error("There is no light.");
-    const seen = [light.getAttribute("data-light")];
-    Object.assign(globalThis, { lights: seen });
-    new MutationObserver(() => {
-      const now = light.getAttribute("data-light");
-      if (now !== seen.at(-1)) seen.push(now);
-    }).observe(light, { attributes: true });
-  });
-  return () => page.evaluate(() => (globalThis as unknown as { lights: string[] }).lights);
-}

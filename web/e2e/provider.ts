@@ -10,10 +10,19 @@ export class Provider {
   url = "";
   /** In seconds. */
   lives = 3600;
+  /** How long a renewal takes, in milliseconds. */
+  pause = 0;
+  /** Without refresh tokens a session is renewed in a hidden frame. */
+  givesRefreshTokens = true;
+  /** Nobody may sign in. */
+  refusesAll = false;
+  /** How often a session was renewed. */
+  readonly renewed = { byToken: 0, inFrame: 0 };
   readonly asked: string[] = [];
   private readonly keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
   private readonly codes = new Map<string, { challenge: string; redirect: string; nonce: string | null }>();
   private readonly refreshing = new Set<string>();
+  private isForgetful = false;
   private server: Server | undefined;
 
   async start(): Promise<this> {
@@ -44,6 +53,12 @@ export class Provider {
   /** From now on nobody's session is renewed. */
   forgetEverybody(): void {
     this.refreshing.clear();
+    this.isForgetful = true;
+  }
+
+  /** A token of anybody, as this provider signs it. */
+  token(claims: object): string {
+    return this.sign({ ...claims, iss: this.url, aud: AUDIENCE });
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -64,16 +79,16 @@ export class Provider {
       case "/keys":
         { json(response, { keys: [{ ...this.keys.publicKey.export({ format: "jwk" }), kid: "one", alg: "RS256", use: "sig" }] }); return; }
       case "/authorize":
-        { this.authorize(url, response); return; }
+        { await this.authorize(url, response); return; }
       case "/token":
         if (request.method === "OPTIONS") { json(response, {}); return; }
-        { this.token(new URLSearchParams(await text(request)), response); return; }
+        { await this.exchange(new URLSearchParams(await text(request)), response); return; }
       default:
         response.writeHead(404).end();
     }
   }
 
-  private authorize({ searchParams }: URL, response: ServerResponse): void {
+  private async authorize({ searchParams }: URL, response: ServerResponse): Promise<void> {
     const redirect = searchParams.get("redirect_uri") ?? "";
     const challenge = searchParams.get("code_challenge") ?? "";
     if (searchParams.get("code_challenge_method") !== "S256" || searchParams.get("client_id") !== CLIENT || !challenge) {
@@ -83,14 +98,22 @@ export class Provider {
     const code = randomBytes(16).toString("hex");
     this.codes.set(code, { challenge, redirect, nonce: searchParams.get("nonce") });
     const back = new URL(redirect);
-    back.searchParams.set("code", code);
+    if (searchParams.get("prompt") === "none") {
+      this.renewed.inFrame += 1;
+      await sleep(this.pause);
+    }
+    if (searchParams.get("prompt") === "none" && this.isForgetful) back.searchParams.set("error", "login_required");
+    else if (this.refusesAll) back.searchParams.set("error", "access_denied");
+    else back.searchParams.set("code", code);
     back.searchParams.set("state", searchParams.get("state") ?? "");
     response.writeHead(302, { location: back.href }).end();
   }
 
-  private token(given: URLSearchParams, response: ServerResponse): void {
+  private async exchange(given: URLSearchParams, response: ServerResponse): Promise<void> {
     let nonce: string | null = null;
     if (given.get("grant_type") === "refresh_token") {
+      this.renewed.byToken += 1;
+      await sleep(this.pause);
       if (!this.refreshing.delete(given.get("refresh_token") ?? "")) { refused(response); return; }
     } else {
       const code = given.get("code") ?? "";
@@ -107,7 +130,7 @@ export class Provider {
     json(response, {
       access_token: this.sign({ ...claims, aud: AUDIENCE }),
       id_token: this.sign({ ...claims, aud: CLIENT, ...(nonce ? { nonce } : {}) }),
-      refresh_token: refresh,
+      ...(this.givesRefreshTokens ? { refresh_token: refresh } : {}),
       token_type: "Bearer",
       expires_in: this.lives,
       scope: "openid profile offline_access",
@@ -119,6 +142,10 @@ export class Provider {
     const signed = `${part({ alg: "RS256", typ: "JWT", kid: "one" })}.${part(claims)}`;
     return `${signed}.${createSign("RSA-SHA256").update(signed).sign(this.keys.privateKey, "base64url")}`;
   }
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 function json(response: ServerResponse, value: object): void {

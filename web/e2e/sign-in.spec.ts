@@ -65,6 +65,8 @@ test("at an identity provider: code with PKCE, back to the page that was wanted,
     await expect(page).toHaveURL(`${server.url}/inbox`);
     await expect(page.getByRole("button", { name: "Ada menu" })).toBeVisible();
     await expect(page.locator(".light")).toHaveText("Live");
+    await expect(page.getByRole("heading", { level: 1, name: "Inbox" })).toBeVisible();
+    await expect(page).toHaveURL(`${server.url}/inbox`);
     expect(provider.asked).toContain("/authorize");
     expect(page.url(), "no code and no token stays in the address").not.toMatch(/code|state|token/);
 
@@ -81,6 +83,42 @@ test("at an identity provider: code with PKCE, back to the page that was wanted,
     await context.close();
     await provider.stop();
   }
+});
+
+test("a sign-in that the provider refuses, or that nobody began here, is told, and can be tried again", async ({ another, browser }) => {
+  const provider = await new Provider().start();
+  const context = await browser.newContext();
+  try {
+    const server = await another(provider.settings);
+    const page = await context.newPage();
+    provider.forgetEverybody();
+    provider.refusesAll = true;
+    await page.goto(`${server.url}/inbox`);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByText("The sign-in was not completed. Please try again.")).toBeVisible();
+    await expect(page).toHaveURL(`${server.url}/sign-in`);
+    await page.goto(`${server.url}/signed-in?code=stolen&state=unknown`);
+    await expect(page.getByText("The sign-in was not completed. Please try again.")).toBeVisible();
+    provider.refusesAll = false;
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByRole("button", { name: "Ada menu" })).toBeVisible();
+    await expect(page).toHaveURL(`${server.url}/orders`);
+  } finally {
+    await context.close();
+    await provider.stop();
+  }
+});
+
+test("a provider that can't be reached is told", async ({ another, browser }) => {
+  const provider = await new Provider().start();
+  const server = await another(provider.settings);
+  await provider.stop();
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(server.url);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText("The sign-in page can't be reached at the moment.")).toBeVisible();
+  await context.close();
 });
 
 test("without demo and provider the page says what is missing, and gives no token away", async ({ another, browser }) => {

@@ -118,3 +118,18 @@ export async function choose(scope: Locator, label: string, option: string): Pro
   await scope.getByRole("button", { name: new RegExp(label) }).click();
   await scope.page().getByRole("option", { name: option }).click();
 }
+
+/** Which states the light showed, in their order. */
+export async function collectLights(page: Page): Promise<() => Promise<string[]>> {
+  await page.evaluate(() => {
+    const light = document.querySelector(".light");
+    if (!light) throw new Error("There is no light.");
+    const seen = [light.getAttribute("data-light")];
+    Object.assign(globalThis, { lights: seen });
+    new MutationObserver(() => {
+      const now = light.getAttribute("data-light");
+      if (now !== seen.at(-1)) seen.push(now);
+    }).observe(light, { attributes: true });
+  });
+  return () => page.evaluate(() => (globalThis as unknown as { lights: string[] }).lights);
+}

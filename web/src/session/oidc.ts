@@ -59,6 +59,12 @@ export function provider({ authority, clientId, audience }: Oidc, onSignedOut: (
   };
 }
 
+/** In the hidden frame of a renewal: the page around it knows what was asked, and takes the answer. */
+export async function answerParent(): Promise<void> {
+  const here = { authority: location.origin, client_id: "", redirect_uri: location.href };
+  await new UserManager(here).signinSilentCallback();
+}
+
 function tokenOf(user: User): Token {
   return { value: user.access_token, endsAt: (user.expires_at ?? 0) * 1000 };
 }

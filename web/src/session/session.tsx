@@ -1,6 +1,7 @@
 // Who uses this window, and the connection that speaks for them.
 import { ApolloProvider } from "@apollo/client/react";
-import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
+import { createContext, use, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { useNavigate } from "react-router";
 import { connect, type Connection } from "../client/apollo";
 import { readConfig, type Config, type DemoPerson } from "../client/config";
 import { pause } from "../client/follow";
@@ -42,6 +43,11 @@ export function SessionProvider({ children, waiting }: { children: ReactNode; wa
   const [tokens, setTokens] = useState<Tokens | null>();
   const [farewell, setFarewell] = useState<string | null>(null);
   const [provider, setProvider] = useState<Provider | null>(null);
+  const navigate = useNavigate();
+  const go = useRef(navigate);
+  useEffect(() => {
+    go.current = navigate;
+  });
 
   useEffect(() => {
     const stop = new AbortController();
@@ -55,6 +61,11 @@ export function SessionProvider({ children, waiting }: { children: ReactNode; wa
             setFarewell("Your sign-in has ended. Please sign in again.");
           });
           if (isOver()) return;
+          if (found.cameBack) {
+            // By the router, which else would still be where the provider sent us.
+            await go.current(found.cameBack.to, { replace: true });
+            setFarewell(found.cameBack.trouble);
+          }
           setConfig(read);
           setProvider(found.provider);
           setTokens(found.tokens);
@@ -109,6 +120,8 @@ export function SessionProvider({ children, waiting }: { children: ReactNode; wa
 interface Found {
   tokens: Tokens | null;
   provider: Provider | null;
+  /** From the provider: where the person wanted to go, or what went wrong. */
+  cameBack?: { to: string; trouble: string | null };
 }
 
 async function whoIsHere({ signIn }: Config, onSignedOut: () => void): Promise<Found> {
@@ -119,11 +132,15 @@ async function whoIsHere({ signIn }: Config, onSignedOut: () => void): Promise<F
   if (signIn.kind === "none") return { tokens: null, provider: null };
   const oidc = await import("./oidc");
   const provider = oidc.provider(signIn, onSignedOut);
-  if (location.pathname === "/signed-in") {
-    const to = await provider.finish().catch(() => "/sign-in");
-    history.replaceState(null, "", to);
-  }
-  return { tokens: (await provider.user()) ? provider.tokens : null, provider };
+  const cameBack =
+    location.pathname === "/signed-in"
+      ? await provider.finish().then(
+          (to) => ({ to, trouble: null }),
+          () => ({ to: "/sign-in", trouble: "The sign-in was not completed. Please try again." }),
+        )
+      : undefined;
+  const tokens = (await provider.user()) ? provider.tokens : null;
+  return { tokens, provider, ...(cameBack ? { cameBack } : {}) };
 }
 
 function returnTo(): string {

@@ -18,17 +18,17 @@ test("it asks, changes and watches, and the console stays silent", async ({ serv
   expect(policy).toContain("script-src 'self';");
   expect(policy).not.toContain("unsafe-eval");
 
-  await expect(watcher.getByRole("tab")).toHaveCount(8);
+  await expect(tabs(watcher).getByRole("listitem")).toHaveCount(8);
   await run(watcher, "query WhatNeedsMe");
   await expect(answer(watcher)).toContainText('"eventCursor"');
-  await watcher.getByRole("tab", { name: "Watch" }).click();
+  await tabs(watcher).getByRole("button", { name: "Watch", exact: true }).click();
   const subscribed = subscription(watcher);
   await run(watcher, "subscription Watch");
   await subscribed;
   await watcher.waitForTimeout(500);
 
   await actor.goto("/graphiql");
-  await actor.getByRole("tab", { name: "OfferPartialRefund" }).click();
+  await tabs(actor).getByRole("button", { name: "OfferPartialRefund", exact: true }).click();
   await expect(actor.getByRole("combobox", { name: "Act as" })).toHaveValue("freelancer-1");
   await ready(actor, "mutation OfferPartialRefund");
   const input = {
@@ -57,6 +57,10 @@ test("it asks, changes and watches, and the console stays silent", async ({ serv
   expect(complaints).toEqual([]);
   expect(foreign, "nobody but this server is asked").toEqual([]);
 });
+
+function tabs(page: Page) {
+  return page.getByRole("list", { name: "Select active operation" });
+}
 
 function answer(page: Page) {
   return page.locator(".result-window");

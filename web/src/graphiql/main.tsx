@@ -20,21 +20,24 @@ async function start() {
   const { chosen } = theme;
   createRoot(root).render(
     <StrictMode>
-      <GraphiQL
-        fetcher={fetcher}
-        storage={storage}
-        defaultTabs={await examples(people)}
-        // A token is never written down: whoever sits here next must not find it.
-        shouldPersistHeaders={false}
-        showPersistHeadersSettings={false}
-        defaultEditorToolsVisibility="headers"
-        inputValueDeprecation
-        {...(chosen === "system" ? {} : { forcedTheme: chosen })}
-      >
-        <GraphiQL.Logo>
-          <ActAs people={people} />
-        </GraphiQL.Logo>
-      </GraphiQL>
+      <main>
+        <h1 className="hidden">GraphiQL</h1>
+        <GraphiQL
+          fetcher={fetcher}
+          storage={storage}
+          defaultTabs={await examples(people)}
+          // A token is never written down: whoever sits here next must not find it.
+          shouldPersistHeaders={false}
+          showPersistHeadersSettings={false}
+          defaultEditorToolsVisibility="headers"
+          inputValueDeprecation
+          {...(chosen === "system" ? {} : { forcedTheme: chosen })}
+        >
+          <GraphiQL.Logo>
+            <ActAs people={people} />
+          </GraphiQL.Logo>
+        </GraphiQL>
+      </main>
     </StrictMode>,
   );
 }

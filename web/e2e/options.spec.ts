@@ -13,6 +13,7 @@ test("an offered partial refund: previewed, sent, seen at once, accepted, paid",
   const form = farid.page.getByRole("form", { name: "Offer a partial refund" });
   await expect(form).toContainText("Up to $84.00 of the $140.00 that was agreed.");
   await form.getByLabel("Refund amount").fill("30.50");
+  await expect(form.getByTestId("preview"), "while it is typed").toContainText("Back to Ada$30.50");
   await form.getByLabel("Explanation").fill("The second draft came late.");
   await expect(form.getByTestId("preview")).toContainText("Back to Ada$30.50");
   await expect(form.getByTestId("preview")).toContainText("Left for you$109.50");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { digitsOf, money, period, span } from "./format";
+import { digitsOf, money, period, span, typedNumber } from "./format";
 import { binned } from "./pages/events-chart";
 
 const plain = (text: string) => text.replaceAll(/\s/g, " ");
@@ -18,6 +18,10 @@ test("a span is its two largest units, never below zero", () => {
   expect(span(12 * 60_000)).toBe("12 min 0 sec");
   expect(span(59_999)).toBe("59 sec");
   expect(span(-1)).toBe("0 sec");
+});
+
+test("an amount is read while it is typed", () => {
+  expect(["", "$", "3", "30.", "30.5", "$1,234.50"].map(typedNumber)).toEqual([NaN, NaN, 3, 30, 30.5, 1234.5]);
 });
 
 test("a time to answer is said in the trade's words: hours up to 48, then days", () => {

@@ -33,6 +33,14 @@ export function digitsOf(amount: string): number {
   return amount.split(".")[1]?.length ?? 0;
 }
 
+/** A number that is being typed, as this browser's language writes it; NaN while it is none. */
+export function typedNumber(text: string): number {
+  const parts = once("parts", () => new Intl.NumberFormat().formatToParts(1234.5));
+  const point = parts.find(({ type }) => type === "decimal")?.value ?? ".";
+  const [whole = "", fraction = "0"] = text.split(point).map((part) => part.replaceAll(/\D/g, ""));
+  return whole === "" ? Number.NaN : Number(`${whole}.${fraction}`);
+}
+
 export function percent(share: number): string {
   return once("percent", () => new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 })).format(
     share,

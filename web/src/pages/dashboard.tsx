@@ -45,7 +45,9 @@ export function Dashboard() {
         </Panel>
         <EventsPanel happenings={recent} />
         <Panel title="What happened last" className="panel-feed">
-          <ol className="feed">
+          {recent.isRead && recent.events.length === 0 && <p className="empty">Nothing has happened yet.</p>}
+          <ol className="feed" aria-busy={!recent.isRead}>
+            {!recent.isRead && recent.events.length === 0 && <FeedBones />}
             {recent.events.slice(0, 6).map((event) => (
               <li key={event.id}>
                 <span className="feed-words">
@@ -60,6 +62,15 @@ export function Dashboard() {
       </div>
     </Page>
   );
+}
+
+function FeedBones() {
+  return Array.from({ length: 6 }, (_, row) => (
+    <li key={row} className="feed-bones" aria-hidden="true">
+      <span className="bone" />
+      <span className="bone" />
+    </li>
+  ));
 }
 
 interface FigureGiven {
@@ -131,6 +142,8 @@ export interface Happenings {
   events: Recent[];
   /** Whether there is nothing before them: else the chart begins with the oldest of them. */
   isWhole: boolean;
+  /** Whether what happened before has been asked for and come. */
+  isRead: boolean;
 }
 
 const PAGES = 3;
@@ -140,7 +153,7 @@ const KEPT = 1000;
 /** The last few hundred events, then each as it happens. */
 function useRecent(): Happenings {
   const apollo = useApolloClient();
-  const [happenings, setHappenings] = useState<Happenings>({ events: [], isWhole: false });
+  const [happenings, setHappenings] = useState<Happenings>({ events: [], isWhole: false, isRead: false });
   useEffect(() => {
     let stopped = false;
     const read = async () => {
@@ -153,7 +166,7 @@ function useRecent(): Happenings {
         });
         if (!answer.data) return;
         const { nodes, pageInfo } = answer.data.viewerEvents;
-        setHappenings((held) => ({ events: merged(held.events, nodes), isWhole: !pageInfo.hasPreviousPage }));
+        setHappenings((held) => ({ events: merged(held.events, nodes), isWhole: !pageInfo.hasPreviousPage, isRead: true }));
         if (!pageInfo.hasPreviousPage) return;
         before = pageInfo.startCursor;
       }
@@ -203,7 +216,7 @@ function EventsPanel({ happenings }: { happenings: Happenings }) {
         </ToggleButtonGroup>
       }
     >
-      <EventsChart instants={happenings.events.map((event) => Date.parse(event.occurredAt))} isWhole={happenings.isWhole} window={WINDOWS[window]} now={now} />
+      <EventsChart instants={happenings.events.map((event) => Date.parse(event.occurredAt))} isWhole={happenings.isWhole} isRead={happenings.isRead} window={WINDOWS[window]} now={now} />
     </Panel>
   );
 }

@@ -29,9 +29,10 @@ interface Given {
   isWhole: boolean;
   window: Window;
   now: number;
+  isRead: boolean;
 }
 
-export function EventsChart({ instants, isWhole, window, now }: Given) {
+export function EventsChart({ instants, isWhole, window, now, isRead }: Given) {
   const counts = binned(instants, now, window);
   const most = Math.max(4, ...counts);
   const total = counts.reduce((sum, number) => sum + number, 0);
@@ -65,8 +66,8 @@ export function EventsChart({ instants, isWhole, window, now }: Given) {
       <figcaption>
         <span>{label(start)}</span>
         <span className="chart-total">
-          {count(total)} {total === 1 ? "event" : "events"}
-          {!isWhole && oldest > start && " at least"}
+          {isRead && `${count(total)} ${total === 1 ? "event" : "events"}`}
+          {isRead && !isWhole && oldest > start && " at least"}
         </span>
         <span>now</span>
       </figcaption>

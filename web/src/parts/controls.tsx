@@ -91,9 +91,11 @@ interface AmountProps {
   maximum?: number | undefined;
   error?: string | undefined;
   hint?: string;
+  /** What stands in the field while it is being typed, before it becomes the value. */
+  onTyped?: (text: string) => void;
 }
 
-export function Amount({ value, onChange, label, currency, digits, maximum, error, hint }: AmountProps) {
+export function Amount({ value, onChange, label, currency, digits, maximum, error, hint, onTyped }: AmountProps) {
   return (
     <NumberField
       className="field"
@@ -108,7 +110,12 @@ export function Amount({ value, onChange, label, currency, digits, maximum, erro
       validationBehavior="aria"
     >
       <Label>{label}</Label>
-      <Input className="input number" />
+      <Input
+        className="input number"
+        onInput={(event) => {
+          onTyped?.(event.currentTarget.value);
+        }}
+      />
       {hint && <Text slot="description">{hint}</Text>}
       <FieldError>{error}</FieldError>
     </NumberField>

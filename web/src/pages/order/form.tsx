@@ -10,7 +10,7 @@ import {
   type PreviewPartsFragment,
   type UserErrorPartsFragment,
 } from "../../generated/graphql";
-import { digitsOf, money, percent, period } from "../../format";
+import { digitsOf, money, percent, period, typedNumber } from "../../format";
 import { notices } from "../../parts/notices";
 import { Icon } from "../../parts/icons";
 import { OPENS, silence } from "../../words";
@@ -85,6 +85,7 @@ export function ActionForm({ order, action, request, onDone, onCancel }: Given) 
   const spec = SPECS[action.action];
   const other = otherSide(order);
   const [draft, setDraft] = useState<Draft>(EMPTY);
+  const [typed, setTyped] = useState(Number.NaN);
   const [tried, setTried] = useState(false);
   const { send, sending, errors, trouble } = useSend(order, action, request);
   const form = useRef<HTMLFormElement>(null);
@@ -153,9 +154,10 @@ export function ActionForm({ order, action, request, onDone, onCancel }: Given) 
           order={order}
           other={other}
           error={errorOf(nameOf(field), emptyWords(field))}
+          onTyped={setTyped}
         />
       ))}
-      <Preview order={order} action={action} draft={draft} />
+      <Preview order={order} action={action} amount={Number.isNaN(typed) ? draft.amount : typed} />
       {!action.available && <p className="refusal" role="alert">{action.explanation}</p>}
       {elsewhere.map((error) => (
         <p className="refusal" role="alert" key={error.code}>
@@ -211,9 +213,10 @@ interface FieldGiven {
   order: OrderPageFragment;
   other: string;
   error: string | undefined;
+  onTyped: (amount: number) => void;
 }
 
-function FormField({ field, draft, set, action, order, other, error }: FieldGiven) {
+function FormField({ field, draft, set, action, order, other, error, onTyped }: FieldGiven) {
   switch (field.kind) {
     case "amount": {
       const most = action.maximumRefund;
@@ -223,11 +226,15 @@ function FormField({ field, draft, set, action, order, other, error }: FieldGive
           value={draft.amount}
           onChange={(value) => {
             set("amount", value);
+            onTyped(Number.NaN);
           }}
           currency={order.price.currencyCode}
           digits={digitsOf(order.price.amount)}
           maximum={most ? Number(most.amount) : undefined}
           error={error}
+          onTyped={(text) => {
+            onTyped(typedNumber(text));
+          }}
           {...(most ? { hint: `Up to ${money(most)} of the ${money(order.price)} that was agreed.` } : {})}
         />
       );
@@ -289,9 +296,10 @@ function useSettled<T>(value: T, milliseconds: number): T {
 }
 
 /** Money and rate as they will be, from the server: for an offer, of the amount that stands in the form. */
-function Preview({ order, action, draft }: { order: OrderPageFragment; action: ActionPartsFragment; draft: Draft }) {
+function Preview(given: { order: OrderPageFragment; action: ActionPartsFragment; amount: number }) {
+  const { order, action } = given;
   const offers = action.action === "OFFER_PARTIAL_REFUND";
-  const amount = useSettled(draft.amount, 150);
+  const amount = useSettled(given.amount, 150);
   const wanted = offers && !Number.isNaN(amount) && amount > 0;
   const digits = digitsOf(order.price.amount);
   const refund = { amount: wanted ? amount.toFixed(digits) : "0", currencyCode: order.price.currencyCode };

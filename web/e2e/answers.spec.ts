@@ -10,7 +10,7 @@ test("a declined offer comes back with the words of who declined", async ({ serv
   await card.getByRole("button", { name: "Decline" }).click();
   await card.getByLabel("Why").fill("I would rather have it right.");
   await card.getByRole("button", { name: "Decline" }).click();
-  await expect(farid.timeline).toContainText("Ada declined the partial refund", { timeout: 2_000 });
+  await expect(farid.timeline).toContainText("Ada declined the partial refund");
   await expect(farid.timeline).toContainText("I would rather have it right.");
   await expect(farid.center.getByRole("button", { name: "Offer a partial refund" })).toBeVisible();
 });
@@ -23,7 +23,7 @@ test("a withdrawn offer is gone from both screens", async ({ service, sits }) =>
   await expect(ada.center.getByRole("article")).toHaveCount(1);
   await farid.center.getByRole("button", { name: "Withdraw" }).click();
   await expect(farid.center.getByRole("article")).toHaveCount(0);
-  await expect(ada.center.getByRole("article")).toHaveCount(0, { timeout: 2_000 });
+  await expect(ada.center.getByRole("article")).toHaveCount(0);
   await expect(ada.notices).toContainText("Farid withdrew the partial refund");
 });
 
@@ -111,7 +111,7 @@ test("support decides, and both sides read why", async ({ service, sits }) => {
   await ada.center.getByRole("button", { name: "Contact us" }).click();
   await ada.page.getByLabel("What went wrong").fill("We are stuck.");
   await ada.page.getByRole("button", { name: "Send to support" }).click();
-  await expect(farid.center).toContainText("Support has this order", { timeout: 2_000 });
+  await expect(farid.center).toContainText("Support has this order");
   await expect(farid.page.getByRole("region", { name: "Support" })).toContainText("We are stuck.");
   await expect(farid.center.getByRole("article")).toContainText("standing still while support has the order");
 

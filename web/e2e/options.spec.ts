@@ -35,7 +35,7 @@ test("an offered partial refund: previewed, sent, seen at once, accepted, paid",
   await expect(farid.center.locator('[data-action="OFFER_PARTIAL_REFUND"]')).toContainText("pending already");
 
   await card.getByRole("button", { name: "Accept" }).click();
-  await expect(farid.notices).toContainText("Ada accepted the partial refund", { timeout: 2_000 });
+  await expect(farid.notices).toContainText("Ada accepted the partial refund");
   await expect(farid.timeline).toContainText("$30.50 went back to the client");
   await expect(ada.page.getByText("Went back", { exact: true })).toBeVisible();
   await expect(ada.center.getByRole("article")).toHaveCount(0);
@@ -67,7 +67,7 @@ test("the client is asked to cancel, and agrees", async ({ service, sits }) => {
   await expect(card.getByTestId("preview")).toContainText("Back to you$140.00");
   await card.getByRole("button", { name: "Accept" }).click();
   await expect(ada.page.locator(".order-marks")).toContainText("Cancelled");
-  await expect(farid.page.locator(".order-marks")).toContainText("Cancelled", { timeout: 2_000 });
+  await expect(farid.page.locator(".order-marks")).toContainText("Cancelled");
   await expect(farid.center).toContainText("The order has ended. Support can still help.");
   await expect(farid.center.getByRole("button", { name: "Contact us" })).toBeVisible();
 });
@@ -84,12 +84,12 @@ test("the client gets an order update", async ({ service, sits }) => {
   await form.getByRole("button", { name: "Send request" }).click();
 
   const card = farid.center.getByRole("article", { name: "Ada asks how the order goes" });
-  await expect(card).toContainText("We open on Friday.", { timeout: 2_000 });
+  await expect(card).toContainText("We open on Friday.");
   await expect(farid.page.getByTestId("inbox-badge")).not.toHaveText(/^0/);
   await card.getByRole("button", { name: "Answer" }).click();
   await card.getByLabel("Your answer").fill("Seven of nine trails are drawn.");
   await card.getByRole("button", { name: "Send answer" }).click();
-  await expect(ada.timeline).toContainText("Seven of nine trails are drawn.", { timeout: 2_000 });
+  await expect(ada.timeline).toContainText("Seven of nine trails are drawn.");
   await expect(ada.notices).toContainText("Farid answered");
 });
 
@@ -106,10 +106,10 @@ test("the freelancer is asked to cancel, and agrees; the private reason stays pr
   await form.getByRole("button", { name: "Send request" }).click();
 
   const card = farid.center.getByRole("article", { name: "Ada wants to cancel the order" });
-  await expect(card).toContainText("The publisher has moved the book.", { timeout: 2_000 });
+  await expect(card).toContainText("The publisher has moved the book.");
   await expect(farid.page.getByText("It does not meet my expectations")).toHaveCount(0);
   await card.getByRole("button", { name: "Accept" }).click();
-  await expect(ada.page.locator(".order-marks")).toContainText("Cancelled", { timeout: 2_000 });
+  await expect(ada.page.locator(".order-marks")).toContainText("Cancelled");
 
   await farid.page.goto("/inbox");
   await farid.page.goto("/dashboard");

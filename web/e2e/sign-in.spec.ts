@@ -46,7 +46,7 @@ test("a token that ends is renewed, and the stream goes on without a gap", async
   }
   expect(sockets.length, "the server closed the socket with the token, more than once").toBeGreaterThan(before + 1);
   expect(given).toBeGreaterThan(2);
-  await expect(ada.timeline.locator("[data-kind=REQUEST_WITHDRAWN]")).toHaveCount(10, { timeout: 3_000 });
+  await expect(ada.timeline.locator("[data-kind=REQUEST_WITHDRAWN]")).toHaveCount(10);
   await expect(ada.timeline.locator("[data-kind=REQUEST_OPENED]")).toHaveCount(10);
   await expect(ada.light).toHaveText("Live");
 });

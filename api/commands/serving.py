@@ -64,8 +64,8 @@ async def _see_to_database(given: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's, which closes sockets by itself when it goes, but waits for every answer that is under way: for a stream
-    over HTTP in vain, and for ever when the application does not come to its end, for a database that hangs, say."""
+    """Uvicorn's, which closes sockets by itself when it goes, but waits for every answer that is under way: in vain for
+    a stream over HTTP, and for ever when the application does not come to its end, for a database that hangs, say."""
 
     last_resort: threading.Timer | None = None
 

@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 
 from api.app import create_app
 from api.auth import mint
-from api.commands.connection import Connection
+from api.connections import HttpConnection, WebSocketConnection
 from api.settings import read_settings
 from models import RefundRow
 from rules.vocabulary import RefundStatus
@@ -246,8 +246,10 @@ async def a_service(
     config = uvicorn.Config(
         app,
         port=0,
-        ws=Connection,
+        http=HttpConnection,
+        ws=WebSocketConnection,
         ws_max_size=given.largest_message_bytes,
+        ws_per_message_deflate=False,
         proxy_headers=bool(given.forwarded_allow_ips),
         forwarded_allow_ips=list(given.forwarded_allow_ips),
         log_config=None,

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import mint
 from api.commands import starting
-from api.commands.connection import Connection
 from api.commands.starting import Problem
+from api.connections import HttpConnection, WebSocketConnection
 from api.demo_people import DEMO_PEOPLE
 from api.settings import LOCAL_SECRET_FILE, Settings, SettingsProblem, unknown_settings
 from api.web import is_built
@@ -126,11 +126,13 @@ def _config(app: ASGIApp, given: Settings) -> uvicorn.Config:
     proxies = list(given.forwarded_allow_ips)
     return uvicorn.Config(
         app,
-        http="httptools",
-        ws=Connection,
+        http=HttpConnection,
+        ws=WebSocketConnection,
         ws_max_size=given.largest_message_bytes,
         ws_ping_interval=PING_EVERY,
         ws_ping_timeout=PING_PATIENCE,
+        # It takes 44 KiB a socket, and a secret beside a stranger's text could be guessed from how well both compress.
+        ws_per_message_deflate=False,
         loop="uvloop" if _has_uvloop() else "asyncio",
         lifespan="on",
         timeout_graceful_shutdown=given.graceful_shutdown_seconds,

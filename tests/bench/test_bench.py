@@ -14,3 +14,16 @@ def test_a_quick_run_prints_a_row_for_every_work() -> None:
     for row in ("| W0: ", "| W1: ", "| W2: ", "| W3: ", "| L: from the mutation's answer to that event |"):
         assert done.stdout.count(row) == 1, row
     assert "- command: `python -m bench --quick`" in done.stdout
+
+
+def test_idle_sockets_are_measured_at_each_step_of_their_life() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.idle", "--sockets", "60"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    )
+    for step in ("connected, nothing sent", "open, no connection_init", "acknowledged", "with one subscription"):
+        assert done.stdout.count(f"| {step}") == 1, step

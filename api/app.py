@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from api.auth import JwksVerifier, SharedSecretVerifier, Verifier
+from api.blocked import Blocked
 from api.callers import Callers
 from api.context import Product
 from api.cors import CrossOrigin
@@ -86,7 +87,8 @@ class Parts:
         self.view: View | None = None
         self.door: ASGIApp | None = None
         self.tail = Tail(settings.tail_poll_seconds)
-        self.doorbell = Doorbell(settings.broadcast_url, self.tail.wake)
+        self.blocked = Blocked()
+        self.doorbell = Doorbell(settings.broadcast_url, self._rung)
         self.health = Health(self.tail, self.doorbell, clock)
         self.metrics = Metrics(self.tail, self.doorbell)
         self.limits = limits_of(settings)
@@ -130,11 +132,13 @@ class Parts:
             self.limits,
             self.rates,
             self.sockets,
+            self.blocked,
             introspection=self.settings.introspection,
         )
-        callers = Callers(self.verifier, self.clock, self.new_id)
+        callers = Callers(self.verifier, self.blocked, self.clock, self.new_id)
         stack.push_async_callback(journal.drain)
         await stack.enter_async_context(self.tail.running())
+        await stack.enter_async_context(self.blocked.running())
         await stack.enter_async_context(self.doorbell.running())
         await stack.enter_async_context(self.rates.running())
         deadlines = DeadlineWorker(journal, interval=self.settings.sweep_interval_seconds)
@@ -155,6 +159,11 @@ class Parts:
         self.tail.wake()
         self.doorbell.ring()
         self._refunds.wake()
+
+    def _rung(self) -> None:
+        """Another process has committed something, or somebody was blocked."""
+        self.tail.wake()
+        self.blocked.wake()
 
     async def graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.door is None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from api import blocked
 from api.auth import Claims, InvalidToken, Verifier
+from api.blocked import Blocked
+from api.errors import Code
 from models import people
 from models.database import connection
 from rules.visibility import Viewer
@@ -20,16 +23,24 @@ _SCOPES = {"support": Role.SUPPORT, "marketplace": Role.MARKETPLACE}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent an operation. Without a viewer: nobody known, and `problem` says why, fit for the client."""
+    """Who sent an operation. Without a viewer: nobody known, or nobody who may do anything; `problem` says why, fit for
+    the client, with `code`."""
 
     viewer: Viewer | None
     expires_at: datetime | None = None
     problem: str = (
         "Send a token: the header Authorization: Bearer …, or over WebSocket the connection parameter authorization."
     )
+    code: Code = Code.UNAUTHENTICATED
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the token is good and its user may do nothing at all."""
+        return self.code is Code.FORBIDDEN
 
 
 NOBODY = Caller(None)
+BLOCKED = Caller(None, problem=blocked.SENTENCE, code=Code.FORBIDDEN)
 
 
 @dataclass(slots=True)
@@ -44,14 +55,17 @@ class _Known:
 class Callers:
     """Turns tokens into callers. People are made the first time that they are seen."""
 
-    def __init__(self, verifier: Verifier, clock: Callable[[], datetime], new_id: Callable[[], UUID]) -> None:
+    def __init__(
+        self, verifier: Verifier, blocked: Blocked, clock: Callable[[], datetime], new_id: Callable[[], UUID]
+    ) -> None:
         self._verifier = verifier
+        self._blocked = blocked
         self._clock = clock
         self._new_id = new_id
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def caller(self, token: str | None) -> Caller:
-        """The caller of this token; nobody without one, or with one that is not valid."""
+        """The caller of this token; nobody without one, with one that is not valid, or for a user who is blocked."""
         if token is None:
             return NOBODY
         try:
@@ -59,7 +73,10 @@ class Callers:
         except InvalidToken as invalid:
             return Caller(None, problem=str(invalid))
         scopes = frozenset(_SCOPES[scope] for scope in claims.scopes if scope in _SCOPES)
-        return Caller(Viewer(await self._user_id(claims), scopes), claims.expires_at)
+        user_id = await self._user_id(claims)
+        if user_id in self._blocked:
+            return BLOCKED
+        return Caller(Viewer(user_id, scopes), claims.expires_at)
 
     async def _user_id(self, claims: Claims) -> UUID:
         known = self._known.get(claims.subject)

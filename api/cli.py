@@ -235,6 +235,38 @@ def schema() -> None:
 
 
 @cli.command()
+@click.argument("subject")
+@click.option("--reason", help="A note for yourselves, of up to 500 characters; no client ever sees it.")
+def block(subject: str, reason: str | None) -> None:
+    """Block the user whose tokens have SUBJECT as their `sub`.
+
+    Every server refuses all that they ask for, and closes their sockets, within seconds. Their orders stay, with their
+    name; deadlines and refunds go on. Running it again changes nothing.
+
+    \b
+    Example:
+      resolution-center block client-1 --reason "Stolen account, ticket 4711"
+    """
+    from api.commands.blocking import block as block_user
+
+    block_user(starting.settings(), subject, reason)
+
+
+@cli.command()
+@click.argument("subject")
+def unblock(subject: str) -> None:
+    """Let the user whose tokens have SUBJECT as their `sub` in again.
+
+    \b
+    Example:
+      resolution-center unblock client-1
+    """
+    from api.commands.blocking import unblock as unblock_user
+
+    unblock_user(starting.settings(), subject)
+
+
+@cli.command()
 def sweep() -> None:
     """Apply every deadline that is due, once.
 

@@ -154,9 +154,9 @@ def _linger(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> No
 
 
 class WebSocketConnection(Connection):
-    """As `Connection`; uvicorn's also leaves a handshake that is too large without an answer, goes on reading whoever does
-    not read, keeps any number of fragments, loses the code of a message that is too large, and logs a traceback for
-    text that is none."""
+    """As `Connection`; uvicorn's also leaves a handshake that is too large without an answer, goes on reading whoever
+    does not read, keeps any number of fragments, loses the code of a message that is too large, and logs a traceback
+    for text that is none."""
 
     _failed = False
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from api import blocked
+from api.blocked import Blocked
 from api.callers import Caller
 from api.errors import Code, coded
 from api.limits import Limits
@@ -33,6 +35,7 @@ class Product:
     limits: Limits
     rates: Rates
     sockets: OpenSockets
+    blocked: Blocked
     introspection: Introspection = "everybody"
 
 
@@ -61,9 +64,11 @@ class Context:
 
     @property
     def viewer(self) -> Viewer:
-        """Who asks. Raises UNAUTHENTICATED when nobody does, or when the token has expired meanwhile."""
+        """Who asks. Raises UNAUTHENTICATED when nobody does, or when the token has expired meanwhile, and FORBIDDEN for
+        whoever is blocked."""
+        self.refuse_the_blocked()
         if self.caller.viewer is None:
-            raise coded(Code.UNAUTHENTICATED, self.caller.problem)
+            raise coded(self.caller.code, self.caller.problem)
         if self.has_expired:
             raise coded(Code.UNAUTHENTICATED, "The token has expired; get a new one.")
         return self.caller.viewer
@@ -79,3 +84,9 @@ class Context:
         if allowed == "signed-in":
             _ = self.viewer
         return allowed != "nobody"
+
+    def refuse_the_blocked(self) -> None:
+        """Raises FORBIDDEN for whoever was blocked before, or since, the operation began."""
+        viewer = self.caller.viewer
+        if self.caller.is_blocked or (viewer is not None and viewer.user_id in self.product.blocked):
+            raise coded(Code.FORBIDDEN, blocked.SENTENCE)

@@ -229,10 +229,6 @@ class OpenSockets:
             del self._numbers[key]
 
 
-class TooManySockets(Exception):
-    """A viewer has as many sockets open as are allowed."""
-
-
 class Seat:
     """One socket's place among those that are counted."""
 

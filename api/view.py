@@ -6,23 +6,24 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from graphql import GraphQLError, get_operation_ast, parse
 from graphql import OperationType as OperationKind
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
-from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
-from strawberry.exceptions import ConnectionRejectionError, MissingQueryError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
-from strawberry.types.unset import UNSET, UnsetType
 
+from api import blocked
 from api.auth import InvalidToken, bearer
 from api.callers import Caller, Callers
 from api.context import Context, Product
@@ -33,9 +34,9 @@ from api.http_errors import Refused, refusal, unexpected
 from api.http_request import METHODS, Asked, asked
 from api.json_text import read, written
 from api.media import SHAPES, STREAMS, Accepted, Json, accepted
-from api.rates import RETRY_AFTER, SEAT, Seat, TooManySockets, address_of
+from api.rates import RETRY_AFTER, SEAT, Seat, address_of
 from api.schema import schema
-from api.socket import Session, Socket
+from api.socket import Session, Socket, Wire
 from api.streaming import Streamed
 from api.trusted import NOTHING_TRUSTED, TrustedDocuments
 
@@ -45,16 +46,6 @@ Ending = asyncio.Future[GraphQLError | None]
 INIT_TIMEOUT = timedelta(seconds=10)
 """How long a socket may be open without saying who it is."""
 OPERATIONS_PER_SOCKET = 100
-LONGEST_CLOSE_REASON = 123
-"""In bytes, by the protocol."""
-
-
-class Wire(ASGIWebSocketAdapter):
-    """Strawberry's adapter, whose reasons to close may repeat what a client sent, at any length."""
-
-    async def close(self, code: int, reason: str) -> None:
-        short = reason.encode(errors="replace")[:LONGEST_CLOSE_REASON].decode(errors="ignore")
-        await super().close(code, short)
 
 
 class View(GraphQL[Context | Session, None]):
@@ -91,12 +82,17 @@ class View(GraphQL[Context | Session, None]):
         """As Strawberry's over WebSocket. Over HTTP our own, since Strawberry's knows no media type but one, refuses in
         plain text, and takes what it should not."""
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            # Whoever leaves before the handshake is over is no error of ours.
+            with contextlib.suppress(WebSocketDisconnect):
+                await super().__call__(scope, receive, send)
             return
         request = Request(scope, receive)
         accepts = accepted(request.headers.get("accept"))
         try:
             answer = await self._answer(request, accepts)
+        except ClientDisconnect:
+            # Whoever was cut off, or left, in the middle of the body needs no answer, and nobody a stack of it.
+            return
         except Refused as refused:
             answer = refusal(refused, accepts.json or Json.LEGACY)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is masked and logged
@@ -186,9 +182,13 @@ class View(GraphQL[Context | Session, None]):
 
     @contextlib.contextmanager
     def _until_the_right_ends(self, caller: Caller, ending: Ending) -> Iterator[None]:
-        """Ends a stream with its token, whether or not anything happens, and when the server goes."""
+        """Ends a stream with its token, whether or not anything happens, when its user is blocked, and when the server
+        goes."""
         self._endings.add(ending)
-        timer = None
+        timer, viewer = None, caller.viewer
+        on_block = partial(_end, ending, coded(Code.FORBIDDEN, blocked.SENTENCE))
+        if viewer:
+            self._product.blocked.listen(viewer.user_id, on_block)
         if caller.expires_at is not None:
             left = (caller.expires_at - self._product.clock()).total_seconds()
             expired = coded(Code.UNAUTHENTICATED, "The token has expired; get a new one.")
@@ -197,6 +197,8 @@ class View(GraphQL[Context | Session, None]):
             yield
         finally:
             self._endings.discard(ending)
+            if viewer:
+                self._product.blocked.forget(viewer.user_id, on_block)
             if timer:
                 timer.cancel()
 
@@ -233,24 +235,7 @@ class View(GraphQL[Context | Session, None]):
     ) -> Context | Session:
         """Over WebSocket: the session, which makes a context for each operation."""
         assert isinstance(request, WebSocket)
-        return Session(self._product, request.scope[SEAT])
-
-    async def on_ws_connect(self, context: Context | Session) -> UnsetType | dict[str, object] | None:
-        """Says who the socket is. A token that is not valid closes it with 4403, which clients answer by connecting
-        again with fresh parameters; without a token it is nobody's."""
-        assert isinstance(context, Session)
-        try:
-            token = context.token()
-        except InvalidToken as invalid:
-            raise ConnectionRejectionError from invalid
-        caller = await self._callers.caller(token)
-        if token is not None and caller.viewer is None:
-            raise ConnectionRejectionError
-        if caller.viewer and not context.seat.belongs_to(caller.viewer.user_id):
-            raise TooManySockets
-        context.caller = caller
-        nothing: UnsetType = UNSET
-        return nothing
+        return Session(self._product, self._callers, request.scope[SEAT])
 
     async def _caller(self, header: str | None) -> Caller:
         try:

@@ -1,5 +1,6 @@
 """Tables, and the one way to write them; this package is Tortoise's app «models»."""
 
+from models.block import BlockRow
 from models.confidence import ConfidenceRow
 from models.event import EventRow, LogRow
 from models.idempotency import IdempotencyRow
@@ -11,6 +12,7 @@ from models.support_case import SupportCaseRow
 from models.user import UserRow
 
 __all__ = [
+    "BlockRow",
     "ConfidenceRow",
     "EventRow",
     "IdempotencyRow",

@@ -3,6 +3,7 @@
 from tortoise.indexes import Index
 
 from models import (
+    BlockRow,
     ConfidenceRow,
     EventRow,
     IdempotencyRow,
@@ -26,6 +27,7 @@ ROWS = (
     EventRow,
     LogRow,
     IdempotencyRow,
+    BlockRow,
 )
 """Every table."""
 

@@ -39,6 +39,11 @@ async def seen(
     return row
 
 
+async def named(subject: str) -> UserRow | None:
+    """The person with this subject, if one was ever seen or named."""
+    return await UserRow.filter(subject=subject).first()
+
+
 async def name_the_nameless(db: BaseDBAsyncClient, names: Mapping[str, str]) -> None:
     """Names those of whom nothing but their subject is known; whoever has a name keeps it."""
     for subject, name in sorted(names.items()):

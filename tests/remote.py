@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from models import UserRow
+from models.block import log_block
 from models.clock import DatabaseClock
 from models.journal import IdempotencyKey, Journal, PlaceOrder
 from rules import commands as c
@@ -105,6 +106,12 @@ async def burst(journal: TestJournal, order_ids: list[UUID], seed: int, record: 
         done = await outcome(journal.perform(order_id, *await a_move(chance, order_id)))
         if not isinstance(done, tuple) and done.case:
             note(record, f"{order_id} {done.case.order.version}")
+
+
+async def log_blocks(journal: TestJournal, user_id: UUID, number: int) -> None:
+    """Blocks somebody so many times, as fast as it goes."""
+    for _ in range(number):
+        await log_block(user_id, blocked=True, reason=None, now=journal.clock.now)
 
 
 async def _until(at: float) -> None:

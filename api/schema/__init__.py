@@ -4,7 +4,14 @@ from graphql import lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from api.schema.documents import KnownDocuments, remembering
-from api.schema.extensions import EventCursorFirst, Introspecting, OneOperation, PresentableErrors, Watched
+from api.schema.extensions import (
+    BlockedAreRefused,
+    EventCursorFirst,
+    Introspecting,
+    OneOperation,
+    PresentableErrors,
+    Watched,
+)
 from api.schema.limiting import Limited, LimitedSchema
 from api.schema.mutation import Mutation
 from api.schema.query import Query
@@ -23,6 +30,7 @@ schema = LimitedSchema(
     extensions=[
         Watched,
         PresentableErrors,
+        BlockedAreRefused,
         EventCursorFirst,
         remembering(_known),
         OneOperation,

@@ -39,6 +39,9 @@ class PresentableErrors(SchemaExtension):
             yield
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError):
             raise
+        except GraphQLError as error:
+            # Of another hook that refuses: a sentence with a code.
+            raise _presented(error) from None
         except Exception as error:  # noqa: BLE001 - it is raised again, without its words
             # Of another hook: Strawberry would answer it with its own words, whatever stands in them.
             raise _presented(GraphQLError("", original_error=error)) from None
@@ -127,6 +130,14 @@ def _code_of(error: Exception) -> str:
 def _shown(name: str | None) -> str | None:
     """A name comes from a stranger: GraphQL bounds its alphabet, and we its length."""
     return name[:LONGEST_NAME] if name else None
+
+
+class BlockedAreRefused(SchemaExtension):
+    """Refuses every operation of a blocked person whole: not even the fields are answered that anybody may ask."""
+
+    def on_execute(self) -> Iterator[None]:
+        self.execution_context.context.refuse_the_blocked()
+        yield
 
 
 class EventCursorFirst(SchemaExtension):

@@ -23,7 +23,7 @@ from api.settings import LOCAL_SECRET_FILE
 from tests.command_line import DATABASE, Said, command, dump, ended, prepared, program, rows, serving, start, within
 from tests.database import assert_sound
 
-COMMANDS = ("serve", "migrate", "import", "seed", "token", "schema", "sweep", "doctor")
+COMMANDS = ("serve", "migrate", "import", "seed", "token", "schema", "block", "unblock", "sweep", "doctor")
 SECRET = "0123456789abcdef" * 4
 JWKS = {
     "RESOLUTION_JWKS_URL": "https://id.example/keys",

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.command_line import ROOT, command
 
 PAGE = ROOT / "docs" / "cli.md"
-COMMANDS = ("serve", "migrate", "import", "seed", "token", "schema", "sweep", "doctor")
+COMMANDS = ("serve", "migrate", "import", "seed", "token", "schema", "block", "unblock", "sweep", "doctor")
 
 
 def test_every_command_has_its_part() -> None:

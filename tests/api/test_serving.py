@@ -4,8 +4,8 @@ import gc
 
 from starlette.types import Message, Receive, Scope, Send
 
-from api.commands.connection import Connection
 from api.commands.serving import _config, _Startup
+from api.connections import HttpConnection, WebSocketConnection
 from api.settings import read_settings
 
 
@@ -40,7 +40,8 @@ def test_the_server_runs_on_the_fast_loop_and_parser() -> None:
 
 def test_a_client_that_answers_no_ping_is_given_up_within_thirty_seconds() -> None:
     config = _config(_unused, read_settings({}))
-    assert config.ws is Connection
+    assert config.http is HttpConnection
+    assert config.ws is WebSocketConnection
     assert 0 < (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 30
 
 

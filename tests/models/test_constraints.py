@@ -11,6 +11,7 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.migrations.operations import AlterModelOptions
 
+from models.block import log_block
 from models.constraints import PARTIAL_UNIQUE_INDEXES, ROWS, constraint_names
 from models.database import connection, opened
 from rules import commands as c
@@ -26,7 +27,7 @@ from tests.database import (
     a_started_order,
     dump,
 )
-from tests.world import a_call_for_support, a_plea_to_the_client, a_question, an_extension, an_offer
+from tests.world import GITA, START, a_call_for_support, a_plea_to_the_client, a_question, an_extension, an_offer
 
 NOBODY = "'00000000-0000-0000-0000-000000000099'"
 NAMED = {
@@ -39,6 +40,8 @@ NAMED = {
 """Rows that `everything` makes, by what the statements below call them."""
 
 FORBIDDEN: dict[str, list[str]] = {
+    "blocks_count_from_one": ["UPDATE blocks SET position = 0"],
+    "blocks_alone_have_reasons": ["UPDATE blocks SET blocked = FALSE"],
     "orders_price_is_positive": ["UPDATE orders SET price_minor = 0, refunded_minor = 0 WHERE {b}"],
     "orders_refunds_stay_in_price": [
         "UPDATE orders SET refunded_minor = price_minor + 1 WHERE {b}",
@@ -190,6 +193,7 @@ async def everything(tmp_path: Path) -> AsyncIterator[None]:
             case = (await journal.perform(order_id, a_call_for_support(), CLIENT)).subject_id
             await journal.perform(order_id, a_decision(case, SupportDecision.CONTINUE_ORDER), SUPPORT)
             await journal.perform(order_id, a_call_for_support(), CLIENT)
+            await log_block(GITA, blocked=True, reason="Ticket 4711", now=START)
         _made.append((tmp_path / "orders.sqlite3").read_bytes())
     path.write_bytes(_made[0])
     async with opened(f"sqlite://{path}"):

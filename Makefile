@@ -75,6 +75,11 @@ audit: ## set up what the audit of GraphQL over HTTP needs (npm's packages); wit
 	@test tests/audit/node_modules/.package-lock.json -nt tests/audit/package-lock.json \
 	  || npm --prefix tests/audit ci --silent \
 	  || echo 'npm can not install the audit of GraphQL over HTTP: it is skipped.'
+.PHONY: clients
+clients: ## set up the GraphQL clients that the server is tested with (npm's packages); without them they are skipped
+	@test tests/clients/node_modules/.package-lock.json -nt tests/clients/package-lock.json \
+	  || npm --prefix tests/clients ci --silent \
+	  || echo 'npm can not install the clients: their tests are skipped.'
 
 .PHONY: web
 web: $(WEB_BUILT) ## build the web app, if its sources changed (Node 20.19, npm 10)

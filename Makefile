@@ -14,6 +14,7 @@ BASE    := $(VENV)/made
 RUN     := $(VENV)/made-run
 DEV     := $(VENV)/made-dev
 LOCK    := $(VENV)/made-lock
+ADVICE  := $(VENV)/made-advisories
 
 # An environment that was moved, or whose Python is gone, is made again.
 $(shell { test "$$(cat $(BASE) 2>/dev/null)" = "$(CURDIR)" && test -x $(BIN)/python; } || rm -f $(VENV)/made*)
@@ -167,10 +168,15 @@ lock: $(LOCK) ## pin all dependencies with hashes; UPGRADE=--upgrade moves those
 	$(COMPILE) --all-extras pyproject.toml requirements/build.in --output-file requirements/run.txt
 	$(COMPILE) --all-extras pyproject.toml requirements/build.in --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
 	$(COMPILE) requirements/lock.in --output-file requirements/lock.txt
+	$(COMPILE) requirements/advisories.in --constraint requirements/dev.txt --output-file requirements/advisories.txt
 
 .PHONY: lock-check
 lock-check: $(DEV) ## do the locked files say what pyproject.toml says?
 	$(BIN)/python -m tools.check_lock
+
+.PHONY: advisories
+advisories: $(ADVICE) ## known weaknesses of the dependencies, where the network allows to ask; and a list of them
+	@$(BIN)/python -m tools.advisories
 
 .PHONY: clean
 clean: ## remove the environment and every cache; data stays
@@ -219,4 +225,8 @@ $(DEV): requirements/dev.txt $(RUN)
 
 $(LOCK): requirements/lock.txt | $(BASE)
 	@$(INSTALL) --require-hashes --requirement requirements/lock.txt
+	@touch $@
+
+$(ADVICE): requirements/advisories.txt $(DEV)
+	@$(INSTALL) --require-hashes --requirement requirements/advisories.txt
 	@touch $@

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-RUN, DEV, TOOL = Path("requirements/run.txt"), Path("requirements/dev.txt"), Path("requirements/lock.txt")
+RUN, DEV = Path("requirements/run.txt"), Path("requirements/dev.txt")
+TOOLS = (Path("requirements/lock.txt"), Path("requirements/advisories.txt"))
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")
 FORBIDDEN = re.compile(r"https?:|file:|@ |^\s*-(?!-hash=)", re.MULTILINE)
 
@@ -30,7 +31,10 @@ def faults_of(project: dict[str, Any]) -> Iterator[str]:
         yield from missing(wish, dev, DEV)
     for name in run.keys() - dev.keys() | {name for name in run.keys() & dev.keys() if run[name] != dev[name]}:
         yield f"{DEV}: {name} is not as in {RUN}"
-    for file in (RUN, DEV, TOOL):
+    for tool in TOOLS:
+        for name in (name for name, version in locked(tool).items() if dev.get(name, version) != version):
+            yield f"{tool}: {name} is not as in {DEV}"
+    for file in (RUN, DEV, *TOOLS):
         yield from unsafe(file)
 
 

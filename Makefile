@@ -138,8 +138,9 @@ rooms: $(DEV) ## do imports point the right way?
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: docs
-docs: $(DEV) ## does every link in the pages lead somewhere?
+docs: $(DEV) ## does every link in the pages lead somewhere, and is every snippet what runs?
 	$(BIN)/python -m tools.check_docs
+	$(BIN)/python -m tools.check_snippets
 
 .PHONY: drawings
 drawings: $(DEV) ## is the drawn state machine that of the code?

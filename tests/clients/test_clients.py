@@ -12,7 +12,9 @@ from tests.waiting import until
 pytestmark = pytest.mark.slow
 without_node = pytest.mark.skipif(missing() is not None, reason=f"no client: {missing()}")
 
-NODE_CLIENTS = ("graphql-ws", "apollo", "urql", "relay")
+OVER_HTTP = ("apollo-multipart", "graphql-sse", "urql-sse")
+"""Clients whose subscriptions come over HTTP."""
+NODE_CLIENTS = ("graphql-ws", "apollo", "urql", *OVER_HTTP, "relay")
 
 
 @pytest.fixture(params=[*(pytest.param(name, marks=without_node) for name in NODE_CLIENTS), "gql"])
@@ -85,6 +87,23 @@ async def test_a_client_whose_token_ends_while_it_watches_comes_back_with_a_new_
         await until(lambda: client.issuer.given > given, patience=PATIENCE)
         await client.service.place("R-1")
         await client.saw(2)
+
+        assert client.events == await _log(client, start)
+
+
+@without_node
+@pytest.mark.parametrize("name", OVER_HTTP)
+async def test_a_client_whose_server_goes_comes_back_to_the_next(tmp_path: Path, name: str) -> None:
+    async with at_work(tmp_path, [*NODE, str(HERE / f"{name}.mjs")]) as client:
+        start = await _now(client)
+        await client.watch(start)
+        await client.service.place("R-0")
+        await client.saw(1)
+        # As at SIGTERM. A socket is closed with 1012 then; a stream over HTTP ends without a word.
+        client.service.app.state.end_streams()
+        for number in range(1, 4):
+            await client.service.place(f"R-{number}")
+            await client.saw(1 + number)
 
         assert client.events == await _log(client, start)
 

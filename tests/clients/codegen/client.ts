@@ -4,7 +4,6 @@ import { graphql } from "./gql/index.js";
 import type { TypedDocumentString, WatchSubscription } from "./gql/graphql.js";
 import { newToken, play, url } from "../stage.mjs";
 
-// #region operations
 const Order = graphql(`
   query Order($id: ID!) {
     order(id: $id) { id reference status }
@@ -25,9 +24,7 @@ const Watch = graphql(`
     viewerEvents(after: $after) { id cursor kind order { id reference } }
   }
 `);
-// #endregion
 
-// #region ask
 type Answer<Data> = { data?: Data | null; errors?: { message: string; extensions?: { code?: string } }[] };
 
 let token: string | undefined;
@@ -57,9 +54,7 @@ function dataOf<Data>({ data, errors }: Answer<Data>): Data {
   if (errors || !data) throw new AggregateError(errors ?? [], errors?.[0]?.message);
   return data;
 }
-// #endregion
 
-// #region watch
 const socket = createClient({
   url: url.replace(/^http/, "ws"),
   connectionParams: async () => ({ authorization: await newToken() }),
@@ -81,7 +76,6 @@ function watch(after: string, onEvent: (event: object) => void, onEnd: (reason: 
     },
   );
 }
-// #endregion
 
 await play({
   order: async (id: string) => (await ask(Order, { id })).order,

@@ -58,7 +58,6 @@ graphql`
   }
 `;
 
-// #region subscription
 graphql`
   subscription OrdersWatchSubscription($after: String) {
     viewerEvents(after: $after) {
@@ -72,4 +71,3 @@ graphql`
     }
   }
 `;
-// #endregion

@@ -7,7 +7,6 @@ const require = createRequire(import.meta.url);
 const relay = require("relay-runtime");
 const compiled = (name) => require(`./__generated__/${name}.graphql.js`);
 
-// #region network
 let token;
 
 async function fetchOperation({ text: query }, variables, cacheConfig, uploadables, logger, again = false) {
@@ -55,7 +54,6 @@ const environment = new relay.Environment({
   network: relay.Network.create(fetchOperation, subscribeOperation),
   store: new relay.Store(new relay.RecordSource()),
 });
-// #endregion
 
 function query(name, variables) {
   return relay.fetchQuery(environment, compiled(name), variables, { fetchPolicy: "network-only" }).toPromise();

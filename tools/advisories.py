@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tools.check_docs import tracked
 from tools.check_lock import locked
 
 RUN, DEV = Path("requirements/run.txt"), Path("requirements/dev.txt")
 WEB = Path("web")
-NPM = (WEB, Path("tests/audit"), Path("tests/clients"), Path("tests/browser"))
 LIST = Path("build/dependencies.cdx.json")
 MODULE = re.compile(r"^.*node_modules/")
 
@@ -33,7 +33,7 @@ def main() -> int:
     LIST.parent.mkdir(exist_ok=True)
     LIST.write_text(json.dumps(bill, indent=2) + "\n", encoding="utf-8")
     print(f"{LIST} (CycloneDX) lists {len(bill['components'])} packages for a scanner that has its advisories with it.")
-    found = [pip_audit(), *(npm_audit(folder) for folder in NPM)]
+    found = [pip_audit(), *(npm_audit(folder) for folder in npm_folders())]
     for audited in found:
         for line in told(audited):
             print(line)
@@ -109,7 +109,7 @@ def bill_of_materials() -> dict[str, Any]:
     """CycloneDX 1.6; what only tests and builds need is `excluded`."""
     run = locked(RUN)
     components = {f"pkg:pypi/{name}@{version}": (name, version, name in run) for name, version in locked(DEV).items()}
-    for name, version, is_run in npm_packages(NPM):
+    for name, version, is_run in npm_packages(npm_folders()):
         url = f"pkg:npm/{quote(name, safe='/')}@{version}"
         components[url] = (name, version, is_run or (url in components and components[url][2]))
     return {
@@ -128,6 +128,10 @@ def bill_of_materials() -> dict[str, Any]:
             for url, (name, version, is_run) in sorted(components.items())
         ],
     }
+
+
+def npm_folders() -> list[Path]:
+    return [Path(lock).parent for lock in tracked("*package-lock.json")]
 
 
 def npm_packages(folders: Iterable[Path]) -> Iterator[tuple[str, str, bool]]:

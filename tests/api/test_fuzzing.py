@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
 EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
-EXAMPLES = 80 if EXPLORING else 6
+EXAMPLES = 80 if EXPLORING else 8
 """Documents for each field of Query and Mutation; each is sent by each of the callers."""
 CALLERS: dict[str, Person | None] = {
     "client": ADA,

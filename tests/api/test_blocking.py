@@ -22,8 +22,7 @@ from tests.command_line import command, prepared, program, rows, serving
 from tests.database import a_database
 from tests.frames import RawSocket, raw_socket, subscribe, text
 from tests.listening import the_log
-from tests.servers import SECRET as CLUSTER_SECRET
-from tests.service import Service, a_service
+from tests.service import SECRET, Service, a_service
 from tests.torture.cluster import on_postgres
 from tests.waiting import until
 from tests.world import ADA, FARID, START
@@ -157,9 +156,6 @@ def _token(subject: str, secret: str) -> str:
     return mint(secret, subject, ttl=timedelta(hours=1), now=datetime.now(UTC))
 
 
-SECRET = "a secret of the tests that is long enough"
-
-
 async def test_the_command_ends_the_streams_of_every_process_on_one_file(demo: Path) -> None:
     given = {"RESOLUTION_JWT_SECRET": SECRET}
     with serving(demo, **given) as (_, first), serving(demo, **given) as (_, second):
@@ -177,7 +173,7 @@ async def test_the_command_ends_the_streams_of_every_process_on_one_file(demo: P
 @pytest.mark.skipif(not POSTGRES, reason="RESOLUTION_TEST_POSTGRES_URL is not set")
 @pytest.mark.parametrize("ring", [True, False], ids=["with the ring", "without the ring"])
 async def test_the_command_ends_the_streams_of_every_process_on_postgresql(tmp_path: Path, ring: bool) -> None:
-    token = _token("ada", CLUSTER_SECRET)
+    token = _token("ada", SECRET)
     async with on_postgres(tmp_path, 2) as cluster:
         if not ring and cluster.ring:
             await cluster.ring.kill()

@@ -23,7 +23,9 @@ from schemathesis.graphql import nodes
 from api.auth import mint
 from api.demo_people import ADA, BAZAAR, FARID, SOL, Person
 from tests.command_line import program
-from tests.torture.cluster import SECRET, Server, on_sqlite
+from tests.servers import Server
+from tests.service import SECRET
+from tests.torture.cluster import on_sqlite
 
 pytestmark = pytest.mark.slow
 

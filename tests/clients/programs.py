@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.proxy import Proxy
 from tests.service import Service, a_service
-from tests.torture.proxy import Proxy
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -30,6 +30,16 @@ SECRET = "a secret of the tests that is long enough"
 PATIENCE = 10.0
 """Seconds after which a test that waits has failed."""
 
+NO_LIMITS: dict[str, Any] = {
+    f"RESOLUTION_MAX_{what}": "10000"
+    for what in ("ALIASES", "DIRECTIVES", "REPETITIONS", "ROOT_FIELDS", "FRAGMENTS", "FIELDS", "VARIABLES")
+} | {
+    "RESOLUTION_MAX_DOCUMENT_CHARACTERS": "1000000",
+    "RESOLUTION_MAX_DOCUMENT_TOKENS": "100000",
+    "RESOLUTION_MAX_COST": "100000000",
+}
+"""Settings for a test that asks for everything there is."""
+
 NAMES = {"ada": "Ada", "bela": "Bela", "farid": "Farid", "gita": "Gita", "sol": "Sol", "bazaar": "Bazaar"}
 SCOPES = {"sol": ["support"], "bazaar": ["marketplace"]}
 

@@ -16,7 +16,7 @@ from api.schema import schema
 from engine import Engine, Plan
 from tests.engine.comparing import the_same
 from tests.engine.documents import SAMPLES, Author
-from tests.service import Service, a_service
+from tests.service import NO_LIMITS, Service, a_service
 
 DOCUMENTS = 60
 STANDS_STILL: dict[str, Any] = {"RESOLUTION_SWEEP_INTERVAL_SECONDS": "3600"}
@@ -49,17 +49,10 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     return executed
 
 
-ANYTHING: dict[str, Any] = {
-    f"RESOLUTION_MAX_{what}": "10000"
-    for what in ("ALIASES", "DIRECTIVES", "REPETITIONS", "ROOT_FIELDS", "FIELDS", "FRAGMENTS", "DOCUMENT_TOKENS")
-} | {"RESOLUTION_MAX_COST": "100000000", "RESOLUTION_MAX_DOCUMENT_CHARACTERS": "1000000"}
-"""What is written by chance asks for a lot."""
-
-
 async def test_documents_by_chance(
     tmp_path: Path, switch: Callable[[bool], None], plans: list[Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with a_service(tmp_path, **STANDS_STILL, **ANYTHING) as service:
+    async with a_service(tmp_path, **STANDS_STILL, **NO_LIMITS) as service:
         ids = await _some_orders(service)
         monkeypatch.setitem(SAMPLES, "ID", ids)
         monkeypatch.setitem(SAMPLES, "Int", [1, 2, 3, 100, 101])

@@ -67,7 +67,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         async with a_service(tmp_path_factory.mktemp("bad")) as service:
             yield await a_stage(service)
         # Whatever was sent was somebody else's mistake.
-        assert '"level": "error"' not in log.getvalue()
+        assert '"level":"error"' not in log.getvalue()
 
 
 async def a_stage(service: Service, prefix: str = "R") -> Stage:

@@ -110,5 +110,5 @@ async def test_who_hangs_up_while_it_breaks_leaves_nothing_in_the_log(
     monkeypatch.undo()
     # The transaction's task has gone by the time of the next one, with whatever its going makes asyncio say.
     await service.offer(order_id)
-    assert '"event": "broke with nobody waiting"' in log.getvalue()
+    assert '"event":"broke with nobody waiting"' in log.getvalue()
     assert_silent(log.getvalue(), "the log", SECRETS)

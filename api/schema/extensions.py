@@ -159,8 +159,9 @@ class OneOperation(SchemaExtension):
         execution = self.execution_context
         document = execution.graphql_document
         if document and execution._provided_operation_name is None:
-            operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-            if len(operations) > 1:
+            names = [each.name for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+            # Nameless ones, or two of one name, are the validation's to refuse.
+            if len(names) > 1 and len({name.value for name in names if name}) == len(names):
                 message = "The document has several operations: say which one by `operationName`."
                 execution.pre_execution_errors = [coded(Code.BAD_REQUEST, message)]
         yield

@@ -27,7 +27,7 @@ async def test_the_commands_get_an_answer_and_a_stream(tmp_path: Path) -> None:
         environ = {"PATH": os.environ["PATH"], "URL": service.url, "TOKEN": service.token("ada")}
         query = await asyncio.create_subprocess_shell(asking, env=environ, stdout=asyncio.subprocess.PIPE)
         said, _ = await query.communicate()
-        assert said == b'{"data":{"viewer":{"name":"Ada"}}}'
+        assert said.startswith(b'{"data":{"viewer":{"name":"Ada"}}')
 
         stream = await asyncio.create_subprocess_shell(f"exec {watching}", env=environ, stdout=asyncio.subprocess.PIPE)
         assert stream.stdout

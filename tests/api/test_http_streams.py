@@ -18,6 +18,7 @@ from tests.service import PATIENCE, Service, a_service
 
 EVENTS, MULTIPART = "text/event-stream", "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"
 SHAPES = pytest.mark.parametrize("accept", [EVENTS, MULTIPART], ids=["events", "multipart"])
+ANSWER = b'{"data":{"viewerScopes":[]},"extensions":{"cost":{"requested":1,"limit":10000}}}'
 LIVE = "subscription($after: String) { viewerEvents(after: $after) { kind cursor } }"
 
 
@@ -119,7 +120,7 @@ async def test_events_are_framed_as_graphql_sse_has_them(tmp_path: Path) -> None
     assert stream.answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert stream.answer.headers["cache-control"] == "no-store, no-transform"
     assert stream.answer.headers["x-accel-buffering"] == "no"
-    assert raw == b':\n\nevent: next\ndata: {"data":{"viewerScopes":[]}}\n\nevent: complete\ndata: \n\n'
+    assert raw == b":\n\nevent: next\ndata: %s\n\nevent: complete\ndata: \n\n" % ANSWER
 
 
 async def test_parts_are_framed_as_apollo_has_them(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ async def test_parts_are_framed_as_apollo_has_them(tmp_path: Path) -> None:
         raw = await stream.rest()
     assert stream.answer.headers["content-type"] == 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
     part = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n%s\r\n--graphql"
-    result = b'{"payload":{"data":{"viewerScopes":[]}}}'
+    result = b'{"payload":%s}' % ANSWER
     assert raw == b"--graphql" + part % b"{}" + part % result + b"--\r\n"
 
 
@@ -140,7 +141,7 @@ async def test_a_query_comes_whole_to_whoever_takes_json_too(tmp_path: Path) -> 
             body = {"query": "{ viewerScopes }"}
             answer = await service.http.post("/graphql", json=body, headers={"accept": accept})
             assert answer.headers["content-type"] == f"{type_}; charset=utf-8"
-            assert answer.json() == {"data": {"viewerScopes": []}}
+            assert answer.content == ANSWER
         async with streaming(service, "ada", LIVE, urqls) as stream:
             assert await stream.part() == "alive"
 
@@ -271,3 +272,30 @@ async def test_a_server_that_goes_ends_its_streams_at_once_and_without_a_word(tm
         assert await stream.part() == "alive"
         service.app.state.end_streams()
         assert await stream.rest() == b""
+
+
+async def test_a_stream_takes_a_place_like_a_socket(tmp_path: Path) -> None:
+    async with (
+        a_service(tmp_path, RESOLUTION_SOCKETS_PER_VIEWER="2") as service,
+        service.socket("ada"),
+        streaming(service, "ada", LIVE, EVENTS) as one,
+    ):
+        await one.part()
+        async with streaming(service, "ada", LIVE, MULTIPART) as many:
+            assert codes(json.loads(await many.rest())) == ["THROTTLED"]
+        assert (many.answer.status_code, many.answer.headers["retry-after"]) == (429, "10")
+        async with streaming(service, "farid", LIVE, EVENTS) as others:
+            await others.part()
+        await one.answer.aclose()
+        await readers(service, 0)
+        async with streaming(service, "ada", LIVE, EVENTS) as again:
+            assert again.answer.status_code == 200
+
+
+async def test_an_apollo_subscription_is_one_operation_in_the_log(tmp_path: Path) -> None:
+    with the_log() as log:
+        async with a_service(tmp_path) as service, streaming(service, "ada", LIVE, MULTIPART) as stream:
+            await stream.part()
+            service.app.state.end_streams()
+            await stream.rest()
+    assert log.getvalue().replace('": "', '":"').count('"event":"operation"') == 1

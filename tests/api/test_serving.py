@@ -35,12 +35,11 @@ async def test_what_stays_is_kept_from_the_collector_once_the_application_has_st
 
 def test_the_server_runs_on_the_fast_loop_and_parser() -> None:
     config = _config(_unused, read_settings({}))
-    assert (config.loop, config.http) == ("uvloop", "httptools")
+    assert (config.loop, config.http) == ("uvloop", HttpConnection)
 
 
 def test_a_client_that_answers_no_ping_is_given_up_within_thirty_seconds() -> None:
     config = _config(_unused, read_settings({}))
-    assert config.http is HttpConnection
     assert config.ws is WebSocketConnection
     assert 0 < (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 30
 

@@ -101,10 +101,10 @@ def program(folder: Path, *args: str, **environ: str) -> Said:
     return ended(start(folder, *args, **environ))
 
 
-def ended(process: subprocess.Popen[str]) -> Said:
-    """What it said, once it has ended."""
+def ended(process: subprocess.Popen[str], patience: float = WAIT) -> Said:
+    """What it said, once it has ended, which may take so many seconds."""
     try:
-        out, err = process.communicate(timeout=WAIT)
+        out, err = process.communicate(timeout=patience)
     finally:
         process.kill()
     return Said(process.returncode, out, err or "")

@@ -22,7 +22,7 @@ from schemathesis.graphql import nodes
 
 from api.auth import mint
 from api.demo_people import ADA, BAZAAR, FARID, SOL, Person
-from tests.command_line import program
+from tests.command_line import ended, start
 from tests.servers import Server
 from tests.service import SECRET
 from tests.torture.cluster import on_sqlite
@@ -154,7 +154,8 @@ class Demo:
 
 @asynccontextmanager
 async def a_demo(folder: Path) -> AsyncIterator[Demo]:
-    assert program(folder, "seed", RESOLUTION_DATABASE_URL=f"sqlite://{folder / 'torture.sqlite3'}").code == 0
+    seeding = start(folder, "seed", RESOLUTION_DATABASE_URL=f"sqlite://{folder / 'torture.sqlite3'}")
+    assert (await asyncio.to_thread(ended, seeding, 4 * PATIENCE)).code == 0
     async with on_sqlite(folder) as cluster:
         [server] = cluster.servers
         async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:

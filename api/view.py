@@ -157,7 +157,7 @@ class View(GraphQL[Context | Session, None]):
         assert accepts.stream
         seat = self._seated(address_of(request.scope), caller)
         ending: Ending = asyncio.get_running_loop().create_future()
-        results = self._results(question, Context(self._product, caller, seat.address))
+        results = self._results(question, Context(self._product, caller, seat.address, "http stream"))
         stream = Streamed(accepts.stream, results, ending)
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:

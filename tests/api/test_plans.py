@@ -25,11 +25,11 @@ from models.database import POSTGRES_SESSION, connection, in_transaction, migrat
 from models.loading import replayed, whole_case
 from models.people import name_the_nameless
 from rules.vocabulary import OrderStatus, RequestKind, RequestStatus
-from tests.api.test_statements import DOCUMENTS, NODES, UNLIMITED, _every_mutation
+from tests.api.test_statements import DOCUMENTS, NODES, _every_mutation
 from tests.database import PEOPLE, HandClock, migrated_file
 from tests.plans import is_explained, postgres_faults, postgres_sizes, sqlite_faults, sqlite_sizes
 from tests.postgres import SERVER, a_postgres_database
-from tests.service import Service, a_service
+from tests.service import NO_LIMITS, Service, a_service
 from tests.statements import Recorder, Statement, recorded
 
 pytestmark = pytest.mark.slow
@@ -298,7 +298,7 @@ async def _asked(url: str, folder: Path) -> list[Statement]:
                 using_db=db, force_create=True
             )
     with recorded() as recorder:
-        async with a_service(folder, clock=HandClock(NOW), RESOLUTION_DATABASE_URL=url, **UNLIMITED) as service:
+        async with a_service(folder, clock=HandClock(NOW), RESOLUTION_DATABASE_URL=url, **NO_LIMITS) as service:
             await _drive(service, recorder)
     return [statement for statement in recorder.all() if statement.cause != OWN and is_explained(statement)]
 

@@ -28,12 +28,11 @@ SOON = 10.0
 
 @asynccontextmanager
 async def _sockets(service: Service) -> AsyncIterator[list[Socket]]:
-    """Many that listen; and some that read nothing, whose connection is full to the brim."""
+    """Many of Bela's that listen; and some of Ada's that read nothing, to whom much will have happened."""
     async with AsyncExitStack() as stack:
-        token = service.token("ada")
         for _ in range(DEAF):
-            await stack.enter_async_context(a_deaf_client(service.url, token, LIVE))
-        listening = [await stack.enter_async_context(service.socket("ada", token=token)) for _ in range(LISTENING)]
+            await stack.enter_async_context(a_deaf_client(service.url, service.token("ada"), LIVE))
+        listening = [await stack.enter_async_context(service.socket("bela")) for _ in range(LISTENING)]
         for socket in listening:
             await socket.subscribe(LIVE)
             await (await socket.subscribe("{ viewerScopes }")).take(1)

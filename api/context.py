@@ -47,7 +47,7 @@ class Context:
     product: Product
     caller: Caller
     address: str = NOWHERE
-    transport: Literal["http", "websocket"] = "http"
+    transport: Literal["http", "http stream", "websocket"] = "http"
     log_position: int | None = None
     refusals: list[str] = field(default_factory=list)
     loaders: Loaders = field(init=False)

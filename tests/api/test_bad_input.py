@@ -603,7 +603,7 @@ WITH_STRANGE_PARTS: list[object] = [
     *STRANGE,
     *({"type": word} for word in STRANGE),
     *({"type": word} for word in ("", "start", "next", "x" * 100_000, "é" * 200, "\ud800")),
-    *(INIT | {"payload": payload} for payload in STRANGE if payload != {}),
+    *(INIT | {"payload": payload} for payload in STRANGE if payload not in ({}, None)),
 ]
 AFTER_INIT_WITH_STRANGE_PARTS: list[object] = [
     *(subscribing(id=id_) for id_ in STRANGE if id_ != "text"),
@@ -620,7 +620,8 @@ MESSAGES: list[tuple[list[object], int]] = [
     ([subscribing(LIVE)], 4401),
     ([INIT, INIT], 4429),
     ([INIT, subscribing(LIVE), subscribing(LIVE)], 4409),
-    ([INIT, subscribing(LIVE, id="é" * 500), subscribing(id="é" * 500)], 4409),
+    ([INIT, subscribing(LIVE, id="é" * 255), subscribing(id="é" * 255)], 4409),
+    ([INIT, subscribing(LIVE, id="é" * 256)], 4400),
 ]
 
 

@@ -38,7 +38,7 @@ def test_an_sqlite_file_of_the_first_migration_with_orders_is_migrated(tmp_path:
     asyncio.run(_migrate_to(url, "0001_initial"))
     into_sqlite(str(path), Crowd(ORDERS))
     before = _rows(path)
-    assert asyncio.run(pending_migrations(url)) == ["0002_indexes"]
+    assert asyncio.run(pending_migrations(url)) == ["0002_indexes", "0003_blocked_users"]
     asyncio.run(migrate(url))
     assert asyncio.run(pending_migrations(url)) == []
     assert _rows(path) == before

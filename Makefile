@@ -57,6 +57,21 @@ test: $(DEV) ## set up and run the tests; ARGS='-k refund' narrows them, JOBS=2 
 test-all: $(DEV) ## the tests with the slow ones: the torture's short form
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
 
+# What asks no database tells nothing new there.
+NO_DATABASE := tests/rules tests/engine tests/tools tests/test_docs.py
+
+.PHONY: test-postgresql
+test-postgresql: $(DEV) ## all tests that ask a database, on the PostgreSQL of RESOLUTION_TEST_POSTGRES_URL
+	@test -n "$$RESOLUTION_TEST_POSTGRES_URL" || { \
+	  echo 'Set RESOLUTION_TEST_POSTGRES_URL to a PostgreSQL where the tests may make databases: postgres://postgres@127.0.0.1:5432/postgres'; \
+	  exit 1; } >&2
+	RESOLUTION_TEST_STORE=postgresql $(BIN)/pytest -n $(JOBS) $(addprefix --ignore=,$(NO_DATABASE)) $(ARGS)
+
+.PHONY: test-postgresql-if-set
+test-postgresql-if-set:
+	@if test -n "$$RESOLUTION_TEST_POSTGRES_URL"; then $(MAKE) --no-print-directory test-postgresql; \
+	else echo 'RESOLUTION_TEST_POSTGRES_URL is not set: the tests did not run on PostgreSQL.'; fi
+
 .PHONY: browser
 browser: ## set up what the tests in a browser need (Chromium by apt, npm's packages); without it they are skipped
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install --yes chromium; } >/dev/null 2>&1 \
@@ -113,7 +128,7 @@ torture: $(DEV) ## kill servers under load for two minutes: nobody may miss or r
 # ---------------------------------------------------------------- check
 
 .PHONY: check
-check: format-check lint types rooms docs drawings schema-check lock-check test-all web-check web-test ## all that CI runs, in this order
+check: format-check lint types rooms docs drawings schema-check lock-check test-all test-postgresql-if-set web-check web-test ## all that CI runs, in this order
 
 .PHONY: format
 format: $(DEV) ## lay out the code and mend what can be mended

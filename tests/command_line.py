@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -18,10 +17,10 @@ from typing import Any
 from click.testing import CliRunner
 
 from api.cli import cli
+from api.settings import without_password
 from models.database import opened
+from tests.store import FILE, ON_POSTGRESQL, STORE, Template
 
-DATABASE = "resolution-center.sqlite3"
-"""Where the commands keep everything when nothing is set."""
 ROOT = Path(__file__).parent.parent
 WAIT = 20.0
 
@@ -46,28 +45,46 @@ class Said:
 
 
 def command(folder: Path, *args: str, **environ: str) -> Said:
-    """Runs it in this process, as if started in that folder with these settings alone."""
+    """Runs it in this process, as if started in that folder with these settings alone. On PostgreSQL the folder's own
+    database is one of them, unless it says otherwise."""
     with contextlib.chdir(folder), _log_as_before():
         given: dict[str, str | None] = {name: None for name in os.environ if name.startswith("RESOLUTION_")}
-        result = CliRunner().invoke(cli, list(args), env=given | environ, prog_name="resolution-center")
+        result = CliRunner().invoke(
+            cli, list(args), env=given | _settings(folder) | environ, prog_name="resolution-center"
+        )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert "Traceback" not in result.stderr
     return Said(result.exit_code, result.stdout, result.stderr)
 
 
-_templates: dict[tuple[str, ...], bytes] = {}
+def _settings(folder: Path) -> dict[str, str]:
+    return {"RESOLUTION_DATABASE_URL": STORE.url(folder)} if ON_POSTGRESQL else {}
+
+
+def shown_url(folder: Path) -> str:
+    """How the commands name the folder's database to people."""
+    return without_password(STORE.url(folder)) if ON_POSTGRESQL else f"sqlite://{FILE}"
+
+
+_templates: dict[tuple[str, ...], Template] = {}
 """Databases that commands left, made once a process: copying one is far faster than making it."""
 
 
+def an_empty_one(folder: Path) -> Path:
+    """The folder, with a database that no command has touched: on SQLite none, since commands make it."""
+    STORE.new(folder)
+    return folder
+
+
 def prepared(folder: Path, *args: str) -> Path:
-    """The folder, with the database as this command leaves it in an empty one."""
+    """The folder, with the database as `migrate` and this command leave it in an empty one."""
     if args not in _templates:
-        with TemporaryDirectory() as made:
-            assert command(Path(made), *args).code == 0
-            with contextlib.closing(sqlite3.connect(Path(made) / DATABASE)) as db:
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            _templates[args] = (Path(made) / DATABASE).read_bytes()
-    (folder / DATABASE).write_bytes(_templates[args])
+        with TemporaryDirectory() as name:
+            made = an_empty_one(Path(name))
+            assert command(made, "migrate").code == 0
+            assert command(made, *args).code == 0
+            _templates[args] = STORE.keep(made)
+    STORE.copy(_templates[args], folder)
     return folder
 
 
@@ -88,7 +105,7 @@ def start(folder: Path, *args: str, stderr: Any = subprocess.PIPE, **environ: st
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "api.cli", *args],
         cwd=folder,
-        env=_environ(environ),
+        env=_environ(_settings(folder) | environ),
         stdout=subprocess.PIPE,
         stderr=stderr,
         stdin=subprocess.DEVNULL,
@@ -134,32 +151,32 @@ def serving(folder: Path, *args: str, **environ: str) -> Iterator[tuple[subproce
 
 
 def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    """What a query of the commands' database gives."""
-    with contextlib.closing(sqlite3.connect(folder / DATABASE, timeout=10)) as db:
-        return db.execute(sql).fetchall()
+    """What a query of the folder's database gives."""
+    return STORE.query(STORE.url(folder), sql)
 
 
 def change(folder: Path, *statements: str) -> None:
     """Does to the database what no command would."""
-    with contextlib.closing(sqlite3.connect(folder / DATABASE, timeout=10)) as db:
-        for statement in statements:
-            db.execute(statement)
-        db.commit()
+    STORE.query(STORE.url(folder), *statements)
 
 
-def dump(folder: Path) -> list[str]:
+def dump(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table."""
-    with contextlib.closing(sqlite3.connect(folder / DATABASE)) as db:
-        return list(db.iterdump())
+    tables = sorted(STORE.tables(STORE.url(folder)))
+    return {table: rows(folder, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}  # noqa: S608
+
+
+def untouched(folder: Path) -> bool:
+    """Whether there is no database for the folder, or an empty one."""
+    return STORE.tables(STORE.url(folder)) == []
 
 
 def until(folder: Path, sql: str) -> None:
     """Waits until the query's first value is true."""
     deadline = time.monotonic() + WAIT
     while time.monotonic() < deadline:
-        with contextlib.suppress(sqlite3.OperationalError):
-            if rows(folder, sql)[0][0]:
-                return
+        if not untouched(folder) and rows(folder, sql)[0][0]:
+            return
         time.sleep(0.02)
     raise AssertionError(f"never true: {sql}")
 
@@ -167,5 +184,5 @@ def until(folder: Path, sql: str) -> None:
 @asynccontextmanager
 async def within(folder: Path) -> AsyncIterator[None]:
     """The commands' database, open in this process."""
-    async with opened(f"sqlite://{folder / DATABASE}"):
+    async with opened(STORE.url(folder)):
         yield

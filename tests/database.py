@@ -1,9 +1,10 @@
-"""A real database for a test: an SQLite file of its own with the named people in it, and a journal with a set clock."""
+"""A real database of a test's own with the named people in it, and a journal with a set clock."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from rules.policy import DEFAULT, Policy
 from rules.refusals import Refused
 from rules.visibility import Viewer
 from rules.vocabulary import OrderEventKind, RefusalCode, Role, SupportDecision
+from tests.store import STORE, Template
 from tests.world import ADA, BAZAAR, BELA, FARID, GITA, SOL, START, asked
 
 PEOPLE = {"ada": ADA, "bela": BELA, "farid": FARID, "gita": GITA, "sol": SOL, "bazaar": BAZAAR}
@@ -67,17 +69,16 @@ class TestJournal(Journal):
         self.rings += 1
 
 
-_template: list[bytes] = []
-"""A migrated file, made once a process: copying it is a hundred times as fast as migrating."""
+_template: list[Template] = []
+"""A migrated database, made once a process: copying it is far faster than migrating."""
 
 
 @asynccontextmanager
 async def a_database(
     folder: Path, *, policy: Policy = DEFAULT, clock: HandClock | None = None
 ) -> AsyncIterator[TestJournal]:
-    """A new database in the folder, open; other processes may open it by the journal's `url`."""
-    url = f"sqlite://{await migrated_file(folder)}"
-    async with opened(url):
+    """A new database for the folder, open; other processes may open it by the journal's `url`."""
+    async with a_closed_database(folder) as url, opened(url):
         journal = TestJournal(url, clock or HandClock(), policy)
         try:
             yield journal
@@ -85,24 +86,32 @@ async def a_database(
             await journal.drain()
 
 
-async def migrated_file(folder: Path) -> Path:
-    """A new database in the folder with the named people in it, closed."""
-    path = folder / "orders.sqlite3"
-    path.write_bytes(await _migrated(folder))
-    return path
+@asynccontextmanager
+async def a_closed_database(folder: Path) -> AsyncIterator[str]:
+    """The URL of a new database for the folder, with the named people in it."""
+    url = STORE.copy(await with_people(), folder)
+    try:
+        yield url
+    finally:
+        STORE.drop(url)
 
 
-async def _migrated(folder: Path) -> bytes:
+async def with_people() -> Template:
+    """A migrated database with the named people in it, to be copied."""
     if not _template:
-        path = folder / "template.sqlite3"
-        await migrate(f"sqlite://{path}")
-        async with opened(f"sqlite://{path}"), in_transaction() as db:
-            for subject, user_id in PEOPLE.items():
-                user = UserRow(id=user_id, subject=subject, name=subject.title(), created_at=START)
-                await user.save(using_db=db, force_create=True)
-        _template.append(path.read_bytes())
-        path.unlink()
+        with TemporaryDirectory() as made:
+            _template.append(await _made_with_people(Path(made)))
     return _template[0]
+
+
+async def _made_with_people(folder: Path) -> Template:
+    url = STORE.new(folder)
+    await migrate(url)
+    async with opened(url), in_transaction() as db:
+        for subject, user_id in PEOPLE.items():
+            user = UserRow(id=user_id, subject=subject, name=subject.title(), created_at=START)
+            await user.save(using_db=db, force_create=True)
+    return STORE.keep(folder)
 
 
 # ---------------------------------------------------------------- orders that have come somewhere

@@ -1,18 +1,17 @@
-"""PostgreSQL databases of a test's own, on the server of RESOLUTION_TEST_POSTGRES_URL; without one, skipping."""
+"""Empty PostgreSQL databases of a test's own, on the server of RESOLUTION_TEST_POSTGRES_URL."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import pytest
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from bench.postgresql import execute
+from tests.store import POSTGRES_URL, postgresql_only
 
-SERVER = os.environ.get("RESOLUTION_TEST_POSTGRES_URL", "")
-needs_postgres = pytest.mark.skipif(not SERVER, reason="RESOLUTION_TEST_POSTGRES_URL is not set")
+SERVER = POSTGRES_URL or ""
+needs_postgres = postgresql_only
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from models.database import opened
 from tests.database import HandClock
-from tests.postgres import SERVER, a_postgres_database
+from tests.postgres import a_postgres_database, needs_postgres
 from tests.service import PATIENCE, SECRET, Service
 
 START_PATIENCE = 60.0
@@ -31,7 +31,6 @@ ROOT = Path(__file__).parent.parent
 POOL = "4"
 """Connections to PostgreSQL that a process may hold: many tests share one."""
 
-needs_postgres = pytest.mark.skipif(not SERVER, reason="needs PostgreSQL: RESOLUTION_TEST_POSTGRES_URL is not set")
 needs_redis_server = pytest.mark.skipif(
     not shutil.which("redis-server"), reason="needs redis-server, to start and kill one of its own"
 )

@@ -23,7 +23,7 @@ from api.connections import HttpConnection, WebSocketConnection
 from api.settings import read_settings
 from models import RefundRow
 from rules.vocabulary import RefundStatus
-from tests.database import HandClock, migrated_file
+from tests.database import HandClock, a_closed_database
 from workers.refunds import RefundGateway
 
 SECRET = "a secret of the tests that is long enough"
@@ -244,10 +244,17 @@ async def a_service(
 ) -> AsyncIterator[Service]:
     """A server on a free port with a new database in the folder, for as long as the block runs. Its sweep and its
     worker of refunds run as in life; its clock stands still until it is set."""
-    path = await migrated_file(folder)
+    async with a_closed_database(folder) as url, _serving(url, clock, gateway, settings) as service:
+        yield service
+
+
+@contextlib.asynccontextmanager
+async def _serving(
+    database_url: str, clock: HandClock | None, gateway: RefundGateway | None, settings: dict[str, str]
+) -> AsyncIterator[Service]:
     clock = clock or HandClock(datetime.now(UTC).replace(microsecond=0))
     environ = {
-        "RESOLUTION_DATABASE_URL": f"sqlite://{path}",
+        "RESOLUTION_DATABASE_URL": database_url,
         "RESOLUTION_JWT_SECRET": SECRET,
         "RESOLUTION_SWEEP_INTERVAL_SECONDS": "0.05",
     } | settings

@@ -20,8 +20,9 @@ from api.auth import Claims, InvalidToken, SharedSecretVerifier
 from api.commands import starting, sweeping
 from api.schema import print_sdl
 from api.settings import LOCAL_SECRET_FILE
-from tests.command_line import DATABASE, Said, command, dump, ended, prepared, program, rows, serving, start, within
+from tests.command_line import Said, an_empty_one, command, dump, ended, prepared, program, rows, serving, start, within
 from tests.database import assert_sound
+from tests.store import FILE, sqlite_only
 
 COMMANDS = ("serve", "migrate", "import", "seed", "token", "schema", "block", "unblock", "sweep", "doctor")
 SECRET = "0123456789abcdef" * 4
@@ -212,16 +213,18 @@ def test_a_reader_who_goes_away_is_no_trouble(tmp_path: Path) -> None:
 
 
 def test_migrate_says_what_it_applied_and_then_that_nothing_was_to_do(tmp_path: Path) -> None:
-    first, second = command(tmp_path, "migrate"), command(tmp_path, "migrate")
+    folder = an_empty_one(tmp_path)
+    first, second = command(folder, "migrate"), command(folder, "migrate")
     assert (first.code, first.err) == (0, "")
     assert re.fullmatch(r"Applied 0001_\w+(, \d{4}_\w+)*\.\n", first.out)
     assert (second.code, second.out) == (0, "Nothing to do: the database is up to date.\n")
 
 
 def test_two_migrations_at_once_both_succeed(tmp_path: Path) -> None:
-    both = [ended(process) for process in [start(tmp_path, "migrate") for _ in range(2)]]
+    folder = an_empty_one(tmp_path)
+    both = [ended(process) for process in [start(folder, "migrate") for _ in range(2)]]
     assert [said.code for said in both] == [0, 0], both
-    assert command(tmp_path, "doctor").code == 0
+    assert command(folder, "doctor").code == 0
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -229,8 +232,9 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert refused(said) == "The database sqlite://data/x.sqlite3 can't be opened: there is no folder data."
 
 
+@sqlite_only
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
-    (tmp_path / DATABASE).write_text("Dear diary, " * 1_000)
+    (tmp_path / FILE).write_text("Dear diary, " * 1_000)
     assert refused(command(tmp_path, "migrate")).endswith(" can't be opened: file is not a database.")
 
 
@@ -382,6 +386,7 @@ def test_serve_prints_where_to_go_with_tokens_that_are_taken(demo: Path) -> None
         assert timedelta(hours=23) < found.expires_at - datetime.now(UTC) <= timedelta(hours=24, seconds=1)
 
 
+@sqlite_only
 def test_serve_migrates_an_embedded_database_and_ends_well_on_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / LOCAL_SECRET_FILE).write_text(SECRET)
     with serving(tmp_path, RESOLUTION_BRODCAST_URL="x") as (process, printed):
@@ -460,12 +465,13 @@ def test_a_server_that_is_told_to_go_does_not_wait_for_its_streams(demo: Path) -
         assert process.wait(timeout=30) == 0
 
 
+@sqlite_only
 @pytest.mark.parametrize("content", ["Dear diary, " * 1_000, None])
 def test_a_database_that_can_not_be_opened_keeps_serve_from_starting(tmp_path: Path, content: str | None) -> None:
     if content:
-        (tmp_path / DATABASE).write_text(content)
+        (tmp_path / FILE).write_text(content)
     else:
-        (tmp_path / DATABASE).mkdir()
+        (tmp_path / FILE).mkdir()
     said = program(tmp_path, "serve", "--port", "0")
     assert refused(said).startswith("The database sqlite://resolution-center.sqlite3 can't be ")
 

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.commands import doctoring
 from models.constraints import constraint_names
-from tests.command_line import DATABASE, Said, change, command, dump, prepared, program, rows
+from tests.command_line import Said, change, command, dump, prepared, program, rows, shown_url
+from tests.store import FILE, ON_POSTGRESQL, sqlite_only
 
 SECRET = "0123456789abcdef" * 4
 
@@ -53,7 +54,7 @@ def test_a_healthy_product_is_called_so_line_by_line(demo: Path) -> None:
     assert said.lines == [
         "✓ The settings fit together (development).",
         "✓ No policy file: the defaults hold.",
-        "✓ The database answers: sqlite://resolution-center.sqlite3.",
+        f"✓ The database answers: {shown_url(demo)}.",
         "✓ All migrations are applied.",
         f"✓ All {named} constraints and indexes are there.",
         f"✓ The log is whole: {events} events, no gap among the newest.",
@@ -76,9 +77,10 @@ def test_an_empty_database_is_well(tmp_path: Path) -> None:
     assert SECRET not in said.out
 
 
+@sqlite_only
 def test_it_makes_no_database_and_no_secret(tmp_path: Path) -> None:
     said = program(tmp_path, "doctor")
-    assert the_wrong(said) == (f"There is no database at {DATABASE} yet: resolution-center migrate makes it.")
+    assert the_wrong(said) == (f"There is no database at {FILE} yet: resolution-center migrate makes it.")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -143,8 +145,9 @@ def test_a_database_that_is_away_is_told_without_its_password(tmp_path: Path) ->
     assert "hidden-word" not in found
 
 
+@sqlite_only
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
-    (tmp_path / DATABASE).write_text("Dear diary, " * 1_000)
+    (tmp_path / FILE).write_text("Dear diary, " * 1_000)
     found = the_wrong(command(tmp_path, "doctor"))
     assert found == "The database sqlite://resolution-center.sqlite3 can't be opened: file is not a database."
 
@@ -163,8 +166,15 @@ def test_missing_migrations_are_told_by_name(demo: Path) -> None:
 
 @pytest.mark.parametrize("name", ["requests_one_pending_of_a_kind", "orders_by_deadline", "ledger_entries_post_once"])
 def test_an_index_that_is_gone_is_told_by_name(demo: Path, name: str) -> None:
-    change(demo, f"DROP INDEX {name}")
+    change(demo, _dropping(name))
     assert the_wrong(command(demo, "doctor")).startswith(f"The database lacks 1 constraint: {name}. ")
+
+
+def _dropping(name: str) -> str:
+    """On PostgreSQL a constraint's own index goes with the constraint alone."""
+    if ON_POSTGRESQL and name == "ledger_entries_post_once":
+        return f"ALTER TABLE ledger_entries DROP CONSTRAINT {name}"
+    return f"DROP INDEX {name}"
 
 
 def test_constraints_that_are_gone_with_a_table_made_anew_are_told_by_name(demo: Path) -> None:
@@ -241,7 +251,7 @@ def test_a_refund_that_nobody_pays_is_told(demo: Path) -> None:
     change(
         demo,
         "UPDATE refunds SET status = 'PENDING', settled_at = NULL, next_attempt_at = created_at "
-        "WHERE id = (SELECT min(id) FROM refunds)",
+        "WHERE id = (SELECT id FROM refunds ORDER BY id LIMIT 1)",
     )
     replay, stuck = wrong(command(demo, "doctor"))
     assert replay.startswith("1 order does not equal what the log tells")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from api.commands.rows import LONGEST_LINE, FileProblem, Row, rows
 from rules.vocabulary import RefusalCode
-from tests.command_line import DATABASE, command, dump, ended, prepared, program, start, until, within
+from tests.command_line import command, dump, ended, prepared, program, start, until, untouched, within
 from tests.command_line import rows as query
 from tests.database import assert_sound
 
@@ -133,7 +133,7 @@ def test_a_marketplace_that_nobody_can_be_is_refused(tmp_path: Path, subject: st
     said = command(tmp_path, "import", a_file(tmp_path, LOGO), "--as", subject)
     assert said.code == 1
     assert said.complaint.startswith("--as: ")
-    assert not (tmp_path / DATABASE).exists()
+    assert untouched(tmp_path)
 
 
 def test_an_empty_file_brings_nothing_in(folder: Path) -> None:
@@ -400,13 +400,14 @@ def test_a_table_with_the_wrong_columns_is_refused_before_anything_is_written(
     assert said.code == 1
     assert said.complaint.startswith(f"orders.csv: {sentence}")
     assert said.out == ""
-    assert not (tmp_path / DATABASE).exists()
+    assert untouched(tmp_path)
 
 
 def test_an_unknown_field_in_the_first_json_row_refuses_the_file_and_later_only_its_row(tmp_path: Path) -> None:
     said = command(tmp_path, "import", a_file(tmp_path, an_order(1, colour="red"), LOGO))
     assert said.complaint.startswith("orders.jsonl: There is no column «colour»; ")
-    assert not (tmp_path / DATABASE).exists()
+    assert untouched(tmp_path)
+    prepared(tmp_path, "migrate")
     later = command(tmp_path, "import", a_file(tmp_path, LOGO, an_order(2, colour="red")))
     assert later.lines[0].startswith("row 2: VALUE_INVALID There is no column «colour»; ")
     assert later.lines[-1] == "2 rows: 1 placed, 0 already there, 1 refused"

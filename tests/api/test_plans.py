@@ -26,11 +26,12 @@ from models.loading import replayed, whole_case
 from models.people import name_the_nameless
 from rules.vocabulary import OrderStatus, RequestKind, RequestStatus
 from tests.api.test_statements import DOCUMENTS, NODES, _every_mutation
-from tests.database import PEOPLE, HandClock, migrated_file
+from tests.database import PEOPLE, HandClock, with_people
 from tests.plans import is_explained, postgres_faults, postgres_sizes, sqlite_faults, sqlite_sizes
-from tests.postgres import SERVER, a_postgres_database
+from tests.postgres import a_postgres_database
 from tests.service import NO_LIMITS, Service, a_service
 from tests.statements import Recorder, Statement, recorded
+from tests.store import postgresql_only, sqlite_only
 
 pytestmark = pytest.mark.slow
 
@@ -270,8 +271,6 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Large:
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Large]:
-    if not SERVER:
-        pytest.skip("RESOLUTION_TEST_POSTGRES_URL is not set")
     with asyncio.Runner() as runner:
         database = a_postgres_database()
         url = runner.run(database.__aenter__())
@@ -289,8 +288,8 @@ async def _asked_of_postgres(url: str, folder: Path) -> list[Statement]:
 
 
 async def _asked(url: str, folder: Path) -> list[Statement]:
-    # `a_service` makes a file of its own too, and Tortoise would keep the texts that it learned there.
-    await migrated_file(folder)
+    # `a_service` makes a database of its own too, and Tortoise would keep the texts that it learned there.
+    await with_people()
     EXECUTOR_CACHE.clear()
     async with opened(url), in_transaction() as db:
         for subject, user_id in PEOPLE.items():
@@ -362,19 +361,23 @@ NEEDED = ("orders_by_deadline", "events_by_client", "refunds_by_request")
 """Some of the indexes, of which each is missed by something."""
 
 
+@sqlite_only
 def test_sqlite_looks_at_no_large_table_from_end_to_end(sqlite: Large) -> None:
     assert _faults_on_sqlite(sqlite) == []
 
 
+@postgresql_only
 def test_postgresql_looks_at_no_large_table_from_end_to_end(postgres: Large) -> None:
     assert _faults_on_postgres(postgres) == []
 
 
+@sqlite_only
 @pytest.mark.parametrize("index", NEEDED)
 def test_an_index_that_is_missing_in_sqlite_is_missed(sqlite: Large, index: str) -> None:
     assert _faults_on_sqlite(sqlite, without=index) != []
 
 
+@postgresql_only
 @pytest.mark.parametrize("index", NEEDED)
 def test_an_index_that_is_missing_in_postgresql_is_missed(postgres: Large, index: str) -> None:
     assert _faults_on_postgres(postgres, without=index) != []

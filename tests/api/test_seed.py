@@ -225,7 +225,7 @@ def _age(folder: Path, hours: int) -> None:
 
     columns = rows(folder, "SELECT reference, created_at FROM orders")
     for reference, created_at in columns:
-        earlier = datetime.fromisoformat(created_at) - timedelta(hours=hours)
+        earlier = datetime.fromisoformat(str(created_at)) - timedelta(hours=hours)
         change(folder, f"UPDATE orders SET created_at = '{earlier}' WHERE reference = '{reference}'")  # noqa: S608
     change(folder, "DELETE FROM idempotency_keys")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import aiosqlite
 import pytest
 
 from api.ids import Kind, event_id, global_id, parsed
@@ -18,6 +17,7 @@ from rules import commands as c
 from rules.policy import DEFAULT
 from tests.contract import MUTATIONS, an_input, everything, mutation, root
 from tests.database import CLIENT, FREELANCER, TestJournal, a_placed_order, a_started_order, outcome
+from tests.sent import noted
 from tests.service import NO_LIMITS, Service, a_service
 from tests.world import a_call_for_support, a_plea_to_the_freelancer, a_question, an_extension, an_offer
 
@@ -62,18 +62,12 @@ def counted() -> Iterator[list[str]]:
         _answering.set(True)
         await answer(view, *given)
 
-    def counting(name: str, method: Any) -> Any:
-        def call(connection: aiosqlite.Connection, *given: Any) -> Any:
-            if _answering.get():
-                statements.append(str(given[0]) if given else name)
-            return method(connection, *given)
+    def count(statement: str) -> None:
+        if _answering.get():
+            statements.append(statement)
 
-        return call
-
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, noted(count):
         patch.setattr(View, "__call__", answering)
-        for name in ("execute", "execute_insert", "execute_fetchall", "executemany", "executescript", "commit"):
-            patch.setattr(aiosqlite.Connection, name, counting(name, getattr(aiosqlite.Connection, name)))
         yield statements
 
 

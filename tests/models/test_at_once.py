@@ -315,10 +315,11 @@ async def test_processes_that_are_killed_leave_a_sound_database_and_lose_nothing
         async with processes(journal, 2) as pair:
             for number, process in enumerate(pair):
                 process.begin(burst, orders, 10 * life + number, record)
-            for _ in range(20):
-                last = read[-1] if read else 0
-                read += [row.position for row in await EventRow.filter(position__gt=last).order_by("position")]
-                await asyncio.sleep(0.01 + life / 1_000)
+            async with asyncio.timeout(60):
+                while not record.exists() or len(record.read_text().splitlines()) < 15 * (life + 1):
+                    last = read[-1] if read else 0
+                    read += [row.position for row in await EventRow.filter(position__gt=last).order_by("position")]
+                    await asyncio.sleep(0.01 + life / 1_000)
             for process in pair:
                 await process.kill()
         await assert_sound()

@@ -8,6 +8,7 @@ import pytest
 from tortoise.exceptions import OperationalError
 
 from models.database import migrate, pending_migrations
+from tests.store import STORE
 
 ROOT = Path(__file__).parent.parent.parent
 MIGRATING = "import asyncio, sys; from models.database import migrate; asyncio.run(migrate(sys.argv[1]))"
@@ -21,8 +22,8 @@ async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path:
     assert path.read_text("utf-8").startswith("Dear Ada")
 
 
-async def test_several_processes_may_migrate_a_new_file_at_once(tmp_path: Path) -> None:
-    url = f"sqlite://{tmp_path / 'new.sqlite3'}"
+async def test_several_processes_may_migrate_a_new_database_at_once(tmp_path: Path) -> None:
+    url = STORE.new(tmp_path)
     begun = [await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATING, url, cwd=ROOT) for _ in range(3)]
     assert [await process.wait() for process in begun] == [0, 0, 0]
     assert await pending_migrations(url) == []

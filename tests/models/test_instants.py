@@ -13,7 +13,8 @@ from models import IdempotencyRow, UserRow
 from models.database import connection, migrate, opened
 from models.instants import DatetimeField
 from tests.database import a_database
-from tests.postgres import a_postgres_database, needs_postgres
+from tests.postgres import a_postgres_database
+from tests.store import postgresql_only, sqlite_only
 
 FIELD = DatetimeField()
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -79,13 +80,14 @@ TRIED = [
 ]
 
 
+@sqlite_only
 async def test_instants_come_back_from_sqlite(people: None) -> None:
     await _try_instants()
     written = await connection().execute_query_dict("SELECT subject, created_at FROM users WHERE subject LIKE 'u-%'")
     assert {row["subject"]: row["created_at"] for row in written}["u-3"] == "2026-03-02 09:00:00+00:00"
 
 
-@needs_postgres
+@postgresql_only
 async def test_instants_come_back_from_postgresql() -> None:
     async with a_postgres_database() as url:
         await migrate(url)

@@ -14,7 +14,8 @@ from bench.loading import into_postgres, into_sqlite
 from bench.postgresql import execute
 from models.constraints import constraint_names
 from models.database import _config, migrate, pending_migrations
-from tests.postgres import a_postgres_database, needs_postgres
+from tests.postgres import a_postgres_database
+from tests.store import postgresql_only, sqlite_only
 
 ORDERS = 200
 
@@ -31,6 +32,7 @@ def _wanted_indexes() -> set[str]:
     return {name for table in ("orders", "requests", "support_cases") for name in constraint_names()[table]}
 
 
+@sqlite_only
 def test_an_sqlite_file_of_the_first_migration_with_orders_is_migrated(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite3"
     url = f"sqlite://{path}"
@@ -66,7 +68,7 @@ def _rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
         return {table: db.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in tables}  # noqa: S608
 
 
-@needs_postgres
+@postgresql_only
 async def test_a_postgresql_database_of_the_first_migration_with_orders_is_migrated() -> None:
     async with a_postgres_database() as url:
         await _migrate_to(url, "0001_initial")

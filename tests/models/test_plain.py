@@ -20,7 +20,8 @@ from bench.loading import into_postgres, into_sqlite
 from models import OrderRow, RefundRow, RequestRow, SupportCaseRow, UserRow, plain
 from models.database import migrate, opened
 from rules.vocabulary import OrderStatus, RequestKind, RequestStatus
-from tests.postgres import a_postgres_database, needs_postgres
+from tests.postgres import a_postgres_database
+from tests.store import postgresql_only, sqlite_only
 
 ORDERS = 300
 R = TypeVar("R", bound=Model)
@@ -64,12 +65,13 @@ async def _try_everything() -> None:
     assert await _same(OrderRow.filter(search_text__contains="logo", reference="CROWD-0000001").order_by("id"))
 
 
+@sqlite_only
 async def test_plain_rows_are_the_orms_on_sqlite(tmp_path: Path) -> None:
     async with _sqlite(tmp_path):
         await _try_everything()
 
 
-@needs_postgres
+@postgresql_only
 async def test_plain_rows_are_the_orms_on_postgresql() -> None:
     async with _postgres():
         await _try_everything()
@@ -100,6 +102,7 @@ CONDITIONS = st.recursive(
 SORTS = st.permutations(["created_at", "-price_sort", "due_sort", "status"]).map(lambda names: [*names[:2], "id"])
 
 
+@sqlite_only
 async def test_any_condition_finds_the_same_rows(tmp_path: Path) -> None:
     tried: list[tuple[Q, Sequence[str], int]] = []
 
@@ -114,6 +117,7 @@ async def test_any_condition_finds_the_same_rows(tmp_path: Path) -> None:
     assert sum(bool(rows) for rows in found) > len(tried) // 4
 
 
+@sqlite_only
 async def test_texts_that_are_kept_hold_nobodys_words(tmp_path: Path) -> None:
     words = (Q(search_text__contains="secret"), Q(reference="secret"), Q(Q(reference="secret"), Q(counted=True)))
     async with _sqlite(tmp_path):

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.servers import needs_postgres, needs_redis_server
+from tests.store import sqlite_only
 from tests.torture.cluster import on_postgres, on_sqlite
 from tests.torture.torture import torture
 
 pytestmark = pytest.mark.slow
 
 
+@sqlite_only
 async def test_one_process_on_sqlite_is_killed_and_nobody_misses_or_repeats_an_event(
     tmp_path: Path,
 ) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
-from tortoise.exceptions import OperationalError
+from tortoise.exceptions import BaseORMException
 
 from models import EventRow, OrderRow
 from models.database import connection
@@ -31,6 +31,7 @@ from tests.database import (
 )
 from tests.processes import processes
 from tests.remote import sweep_all
+from tests.store import ON_POSTGRESQL, STORE, sqlite_only
 from tests.world import START, asked, hour
 from workers.deadlines import DeadlineWorker, sweep
 
@@ -247,12 +248,30 @@ async def test_a_database_that_can_not_be_written_is_no_orders_fault(journal: Te
         await _due(journal, f"B-{number}")
     journal.clock.at(50)
     worker = DeadlineWorker(journal)
-    await connection().execute_query("PRAGMA query_only = ON")
-    with pytest.raises(OperationalError):
+    await _read_only(journal.url)
+    with pytest.raises(BaseORMException):
         await worker.sweep()
     assert worker.stuck_orders == 0
-    await connection().execute_query("PRAGMA query_only = OFF")
+    await _writable(journal.url)
     assert await worker.sweep() == 3
+
+
+async def _read_only(url: str) -> None:
+    if ON_POSTGRESQL:
+        # Sessions that are there already keep what they began with.
+        STORE.query(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
+        await connection().close()
+    else:
+        await connection().execute_query("PRAGMA query_only = ON")
+
+
+async def _writable(url: str) -> None:
+    if ON_POSTGRESQL:
+        reset = f"ALTER DATABASE {url.rpartition('/')[2]} RESET default_transaction_read_only"
+        STORE.query(url, "SET TRANSACTION READ WRITE", reset)
+        await connection().close()
+    else:
+        await connection().execute_query("PRAGMA query_only = OFF")
 
 
 # ---------------------------------------------------------------- the loop
@@ -305,6 +324,7 @@ async def test_when_stopping_has_ended_nothing_is_under_way(journal: TestJournal
     await assert_sound()
 
 
+@sqlite_only
 async def test_the_sweep_finds_by_index(journal: TestJournal, caplog: pytest.LogCaptureFixture) -> None:
     await _due(journal, "B-1001")
     (first,) = await due_orders(hour(100), 10)

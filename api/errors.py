@@ -7,6 +7,8 @@ from uuid import uuid4
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
+from models.outages import OutcomeUnknown, is_away
+
 log = structlog.get_logger(__name__)
 
 LONGEST_MESSAGE = 400
@@ -94,8 +96,21 @@ def _is_about_input(error: GraphQLError) -> bool:
     return error.path is not None or error.message.startswith("Variable ")
 
 
+AWAY = "The database can't be reached just now, and nothing was changed. Try again in a moment."
+UNKNOWN = (
+    "The connection to the database was lost while this was being saved, so it may have been done. Look before you do "
+    "it again, or send it again with the same idempotency key."
+)
+
+
 def masked(original: Exception, error: GraphQLError | None = None) -> GraphQLError:
-    """What nobody expected, as a client sees it: an id, which the log has too. `error` says where it happened."""
+    """What nobody expected, as a client sees it: an id, which the log has too; or that the database is away. `error`
+    says where it happened."""
+    if isinstance(original, OutcomeUnknown) or is_away(original):
+        sentence = UNKNOWN if isinstance(original, OutcomeUnknown) else AWAY
+        log.warning("the database is away", error=type(original).__name__, path=error.path if error else None)
+        told = coded(Code.SERVICE_UNAVAILABLE, sentence)
+        return GraphQLError(sentence, error.nodes, path=error.path, extensions=told.extensions) if error else told
     error_id = str(uuid4())
     # Neither the message nor the locals: either may hold what somebody wrote in confidence.
     stack = "".join(traceback.format_tb(original.__traceback__))

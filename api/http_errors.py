@@ -43,10 +43,11 @@ def unavailable() -> Refused:
 
 
 def unexpected(error: Exception, json: Json = Json.LEGACY) -> Response:
-    """Whatever nobody expected: masked, with an id that the log has too."""
+    """Whatever nobody expected: masked, with an id that the log has too; 503 when the database is away."""
     shown = masked(error).formatted
     headers = {"cache-control": "no-store", "content-type": json.header}
-    return Response(written({"errors": [shown]}), 500, headers)
+    away = shown["extensions"]["code"] == Code.SERVICE_UNAVAILABLE.value
+    return Response(written({"errors": [shown]}), 503 if away else 500, headers)
 
 
 async def of_route(_: Request, error: Exception) -> Response:

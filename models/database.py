@@ -13,7 +13,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.exceptions import OperationalError
 from tortoise.migrations import api as migrations
-from tortoise.transactions import in_transaction
+
+from models.outages import DatabaseAway, in_transaction
 
 __all__ = [
     "connection",
@@ -118,6 +119,16 @@ async def _alone(url: str) -> AsyncIterator[None]:
         await session.close()
 
 
+async def _connected(*given: Any, **named: Any) -> Any:
+    """A connection of the pool. Raises DatabaseAway with what the system says when there is nobody at the address."""
+    import asyncpg
+
+    try:
+        return await asyncpg.connect(*given, **named)
+    except OSError as error:
+        raise DatabaseAway(error.strerror or str(error) or type(error).__name__) from error
+
+
 async def pending_migrations(url: str) -> list[str]:
     """The migrations that this database lacks. The block of `opened` must be over."""
     from tortoise.connection import get_connection
@@ -176,6 +187,7 @@ def _connection(url: str, pool_size: int, statement_timeout_ms: int) -> dict[str
     if statement_timeout_ms:
         session["statement_timeout"] = str(statement_timeout_ms)
     credentials["server_settings"] = session
+    credentials["connect"] = _connected
     if ssl:
         credentials["ssl"] = ssl
     return found

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.exceptions import IntegrityError, OperationalError
+from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
-from tortoise.transactions import in_transaction
 
 from models import loading, saving
 from models.idempotency import IdempotencyRow
 from models.order import OrderRow
+from models.outages import OutcomeUnknown, heals, in_transaction
 from models.people import ensure_users
 from rules import commands as c
 from rules import texts
@@ -31,6 +31,8 @@ from rules.vocabulary import RefusalCode, Role
 
 Clock = Callable[[], datetime]
 _TRIES = 4
+_PAUSE = 0.05
+"""Seconds between two tries."""
 
 log = structlog.get_logger(__name__)
 
@@ -89,11 +91,11 @@ class Journal:
     ) -> Done:
         """Does what the command says, by a viewer or, without one, by the system itself. Raises Refused, and then
         only the effect of deadlines that were due has happened. An order that the viewer may not see is NOT_FOUND."""
-        return await self._undisturbed(lambda db: self._perform(db, order_id, command, by, key))
+        return await self._undisturbed(lambda db: self._perform(db, order_id, command, by, key), key)
 
     async def place(self, order: PlaceOrder, by: Viewer, key: IdempotencyKey | None = None) -> Done:
         """Brings an order in. Raises Refused: without the scope `marketplace`, with a reference that is taken."""
-        return await self._undisturbed(lambda db: self._place(db, order, by, key))
+        return await self._undisturbed(lambda db: self._place(db, order, by, key), key)
 
     async def drain(self) -> None:
         """Waits for what is under way; for shutting down."""
@@ -102,8 +104,10 @@ class Journal:
             await asyncio.gather(*self._under_way, return_exceptions=True)
             await asyncio.sleep(0)
 
-    async def _undisturbed(self, work: Callable[[BaseDBAsyncClient], Awaitable["_Outcome"]]) -> Done:
-        task = asyncio.create_task(self._transact(work))
+    async def _undisturbed(
+        self, work: Callable[[BaseDBAsyncClient], Awaitable["_Outcome"]], key: IdempotencyKey | None
+    ) -> Done:
+        task = asyncio.create_task(self._transact(work, key))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         try:
@@ -112,9 +116,12 @@ class Journal:
             task.add_done_callback(_tell_what_broke)
             raise
 
-    async def _transact(self, work: Callable[[BaseDBAsyncClient], Awaitable["_Outcome"]]) -> Done:
+    async def _transact(
+        self, work: Callable[[BaseDBAsyncClient], Awaitable["_Outcome"]], key: IdempotencyKey | None
+    ) -> Done:
         """The work in a transaction, again when another process got in the way: what collided then is there now, and
-        the rules find the refusal that fits."""
+        the rules find the refusal that fits. Again too when the connection was lost; but once the commit was sent, only
+        with a key, which tells whether it was done. Raises DatabaseAway or OutcomeUnknown when that does not help."""
         for tries_left in reversed(range(_TRIES)):
             try:
                 async with in_transaction() as db:
@@ -122,10 +129,15 @@ class Journal:
             except IntegrityError:
                 if not tries_left:
                     raise
-            except OperationalError as error:
-                if not tries_left or "locked" not in str(error):
+            except OutcomeUnknown:
+                self._ring()
+                if not tries_left or key is None:
                     raise
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(_PAUSE)
+            except Exception as error:
+                if not tries_left or not heals(error):
+                    raise
+                await asyncio.sleep(_PAUSE)
             else:
                 if outcome.wrote:
                     self._ring()

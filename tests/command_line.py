@@ -22,7 +22,8 @@ from models.database import opened
 from tests.store import FILE, ON_POSTGRESQL, STORE, Template
 
 ROOT = Path(__file__).parent.parent
-WAIT = 20.0
+WAIT = 60.0
+"""Seconds after which a test that waits has failed."""
 
 
 @dataclass(frozen=True, slots=True)

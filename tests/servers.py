@@ -22,8 +22,9 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from models.database import opened
 from tests.database import HandClock
-from tests.postgres import a_postgres_database, needs_postgres
+from tests.postgres import a_postgres_database
 from tests.service import PATIENCE, SECRET, Service
+from tests.store import postgresql_only
 
 START_PATIENCE = 60.0
 ROOT = Path(__file__).parent.parent
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 POOL = "4"
 """Connections to PostgreSQL that a process may hold: many tests share one."""
 
+needs_postgres = postgresql_only
 needs_redis_server = pytest.mark.skipif(
     not shutil.which("redis-server"), reason="needs redis-server, to start and kill one of its own"
 )

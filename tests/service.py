@@ -27,7 +27,7 @@ from tests.database import HandClock, a_closed_database
 from workers.refunds import RefundGateway
 
 SECRET = "a secret of the tests that is long enough"
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which a test that waits has failed."""
 
 NO_LIMITS: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -23,11 +22,11 @@ from tests.database import a_database
 from tests.frames import RawSocket, raw_socket, subscribe, text
 from tests.listening import the_log
 from tests.service import SECRET, Service, a_service
+from tests.store import postgresql_only
 from tests.torture.cluster import on_postgres
 from tests.waiting import until
 from tests.world import ADA, FARID, START
 
-POSTGRES = os.environ.get("RESOLUTION_TEST_POSTGRES_URL")
 LIVE = "subscription { viewerEvents { order { client { name } } kind } }"
 
 
@@ -170,7 +169,7 @@ async def test_the_command_ends_the_streams_of_every_process_on_one_file(demo: P
     assert POLL < 5
 
 
-@pytest.mark.skipif(not POSTGRES, reason="RESOLUTION_TEST_POSTGRES_URL is not set")
+@postgresql_only
 @pytest.mark.parametrize("ring", [True, False], ids=["with the ring", "without the ring"])
 async def test_the_command_ends_the_streams_of_every_process_on_postgresql(tmp_path: Path, ring: bool) -> None:
     token = _token("ada", SECRET)

@@ -15,6 +15,7 @@ from models import ConfidenceRow, reads, saving
 from tests.contract import an_input, mutation
 from tests.listening import assert_silent, the_log
 from tests.service import Service, a_service
+from tests.waiting import until
 
 SECRETS = ("QUALITY_ISSUE", "MARKOFFARID")
 # Apart, since a stack shows the line that raised.
@@ -110,5 +111,5 @@ async def test_who_hangs_up_while_it_breaks_leaves_nothing_in_the_log(
     monkeypatch.undo()
     # The transaction's task has gone by the time of the next one, with whatever its going makes asyncio say.
     await service.offer(order_id)
-    assert '"event":"broke with nobody waiting"' in log.getvalue()
+    await until(lambda: '"event":"broke with nobody waiting"' in log.getvalue())
     assert_silent(log.getvalue(), "the log", SECRETS)

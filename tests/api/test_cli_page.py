@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.command_line import ROOT, command
+from tests.store import sqlite_only
 
 PAGE = ROOT / "docs" / "cli.md"
 COMMANDS = ("serve", "migrate", "import", "seed", "token", "schema", "block", "unblock", "sweep", "doctor")
@@ -15,6 +16,7 @@ def test_every_command_has_its_part() -> None:
     assert sorted(re.findall(r"^## (\w+)$", PAGE.read_text(), re.MULTILINE)) == sorted(COMMANDS)
 
 
+@sqlite_only
 def test_the_examples_say_what_the_page_says(tmp_path: Path) -> None:
     for line, expected in _examples():
         said = _run(line, tmp_path).splitlines()

@@ -15,10 +15,9 @@ from api.errors import AWAY, UNKNOWN
 from tests.contract import an_input, mutation
 from tests.database import a_closed_database
 from tests.listening import the_log
+from tests.proxy import Proxy
 from tests.service import Service, a_service
 from tests.store import STORE, postgresql_only
-from tests.torture.cluster import free_port
-from tests.torture.proxy import Proxy
 
 pytestmark = postgresql_only
 
@@ -58,20 +57,17 @@ async def test_while_the_database_is_away_clients_are_told_and_afterwards_served
         order_id = await service.started()
         await service.ask("farid", ORDERS)
         await service.ask("ada", ORDERS)
-        there = proxy._target
-        proxy._target = ("127.0.0.1", free_port())
-        proxy.cut()
         given = an_input("requestOrderUpdate", orderId=order_id)
-        the_outage(await service.post("ada", ORDERS))
-        stranger = await service.answer("somebody new", ORDERS)
-        assert stranger.status_code == 503
-        the_outage(stranger.json())
-        the_outage(await service.post("ada", mutation("requestOrderUpdate", "request { id }"), input=given))
-        async with service.socket("ada") as socket:
-            message = await socket.next_of((await socket.subscribe(ORDERS)).id)
-            the_outage({"errors": message["payload"]["errors"]})
-        assert (await service.http.get("/health/ready")).status_code == 503
-        proxy._target = there
+        async with proxy.away():
+            the_outage(await service.post("ada", ORDERS))
+            stranger = await service.answer("somebody new", ORDERS)
+            assert stranger.status_code == 503
+            the_outage(stranger.json())
+            the_outage(await service.post("ada", mutation("requestOrderUpdate", "request { id }"), input=given))
+            async with service.socket("ada") as socket:
+                message = await socket.next_of((await socket.subscribe(ORDERS)).id)
+                the_outage({"errors": message["payload"]["errors"]})
+            assert (await service.http.get("/health/ready")).status_code == 503
         assert (await service.ask("ada", ORDERS))["orders"]["nodes"] == [{"reference": "R-1"}]
         await service.do("ada", "requestOrderUpdate", **given)
         assert STORE.query(url, "SELECT count(*) FROM requests") == [(1,)]

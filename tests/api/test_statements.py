@@ -48,6 +48,9 @@ NODES = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename id
     ... on Refund {{ order {{ reference }} }} ... on SupportCase {{ order {{ reference }} openedBy {{ name }} }}
     ... on User {{ standing {{ completionRate earnings {{ amount }} }} }} }} }}"""
 
+ONE_BY_ONE: dict[str, Any] = {"RESOLUTION_DATABASE_POOL_SIZE": "1"}
+"""On PostgreSQL too: which rows are loaded together would else hang on which answer comes first."""
+
 _answering: ContextVar[bool] = ContextVar("answering", default=False)
 
 
@@ -103,7 +106,7 @@ async def _orders_with_everything(service: Service, numbers: range) -> None:
 
 
 async def test_a_list_takes_as_many_statements_for_forty_orders_as_for_two(tmp_path: Path) -> None:
-    async with a_service(tmp_path, **NO_LIMITS) as service:
+    async with a_service(tmp_path, **NO_LIMITS, **ONE_BY_ONE) as service:
         await _orders_with_everything(service, FEW)
         few = await _all_documents(service)
         await _orders_with_everything(service, MANY)
@@ -123,7 +126,7 @@ async def _all_documents(service: Service) -> dict[str, int]:
 async def test_actions_of_forty_orders_take_two_statements_beyond_the_list(tmp_path: Path) -> None:
     bare = "{ orders(first: 100) { nodes { reference } } }"
     judged = "{ orders(first: 100) { nodes { resolutionCenter { actions { available blockedBy } } } } }"
-    async with a_service(tmp_path, **NO_LIMITS) as service:
+    async with a_service(tmp_path, **NO_LIMITS, **ONE_BY_ONE) as service:
         await _orders_with_everything(service, range(40))
         await service.ask("farid", bare)
         beyond = await _statements(service, "farid", judged) - await _statements(service, "farid", bare)
@@ -131,7 +134,7 @@ async def test_actions_of_forty_orders_take_two_statements_beyond_the_list(tmp_p
 
 
 async def test_a_hundred_nodes_take_as_many_statements_as_six(tmp_path: Path) -> None:
-    async with a_service(tmp_path, **NO_LIMITS) as service:
+    async with a_service(tmp_path, **NO_LIMITS, **ONE_BY_ONE) as service:
         await _orders_with_everything(service, range(17))
         ids = await _ids_of_everything(service)
         few = await _statements(service, "ada", NODES, ids=ids[:6])
@@ -154,7 +157,7 @@ async def _ids_of_everything(service: Service) -> list[str]:
 
 
 async def test_more_nodes_than_one_condition_holds_are_found(tmp_path: Path) -> None:
-    async with a_service(tmp_path, **NO_LIMITS) as service:
+    async with a_service(tmp_path, **NO_LIMITS, **ONE_BY_ONE) as service:
         order_id = _uuid(await service.place())
         # Twelve lists of a hundred events each, which are looked for together; only the first one is there.
         ids = {f"l{part}": [event_id(order_id, part * 100 + place) for place in range(1, 101)] for part in range(12)}
@@ -165,7 +168,7 @@ async def test_more_nodes_than_one_condition_holds_are_found(tmp_path: Path) -> 
 
 
 async def test_a_mutation_takes_as_many_statements_among_many_orders_and_requests_as_among_few(tmp_path: Path) -> None:
-    async with a_service(tmp_path, **NO_LIMITS) as service:
+    async with a_service(tmp_path, **NO_LIMITS, **ONE_BY_ONE) as service:
         await _every_mutation(service, "warm", asked_before=1)
         few = await _every_mutation(service, "few", asked_before=1)
         await _orders_with_everything(service, MANY)

@@ -1,14 +1,12 @@
 """The log of blocks: its positions have no gap, and it comes into a database that has rows."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import pytest
 from tortoise import Tortoise
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.migrations import api as migrations
@@ -19,9 +17,9 @@ from models.database import _config, connection, migrate, opened, pending_migrat
 from tests.database import TestJournal
 from tests.processes import processes
 from tests.remote import log_blocks
+from tests.store import POSTGRES_URL, postgresql_only
 from tests.world import ADA, FARID, START
 
-POSTGRES = os.environ.get("RESOLUTION_TEST_POSTGRES_URL")
 BEFORE = "0002_indexes"
 
 
@@ -46,9 +44,9 @@ async def test_many_at_once_leave_no_gap(journal: TestJournal) -> None:
 async def a_postgres_database() -> AsyncIterator[str]:
     import asyncpg  # type: ignore[import-untyped]  # an extra, and without types
 
-    assert POSTGRES
-    name, parts = f"blocks_{uuid4().hex}", urlsplit(POSTGRES)
-    admin = await asyncpg.connect(POSTGRES.replace("asyncpg://", "postgres://", 1))
+    assert POSTGRES_URL
+    name, parts = f"blocks_{uuid4().hex}", urlsplit(POSTGRES_URL)
+    admin = await asyncpg.connect(POSTGRES_URL.replace("asyncpg://", "postgres://", 1))
     await admin.execute(f"CREATE DATABASE {name}")
     # Tortoise keeps its statements by the name of the connection, whatever database that is.
     EXECUTOR_CACHE.clear()
@@ -81,7 +79,7 @@ async def test_the_log_of_blocks_comes_into_an_sqlite_database_with_rows(tmp_pat
     await _comes_into_a_database_with_rows(f"sqlite://{tmp_path / 'old.sqlite3'}")
 
 
-@pytest.mark.skipif(not POSTGRES, reason="RESOLUTION_TEST_POSTGRES_URL is not set")
+@postgresql_only
 async def test_the_log_of_blocks_comes_into_a_postgresql_database_with_rows() -> None:
     async with a_postgres_database() as url:
         await _comes_into_a_database_with_rows(url)

@@ -32,8 +32,8 @@ from tests.database import (
     dump,
     kinds,
 )
+from tests.servers import free_port
 from tests.store import STORE, postgresql_only
-from tests.torture.cluster import free_port
 from tests.waiting import NEVER, until
 from tests.world import START, a_question, an_offer
 

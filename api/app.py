@@ -27,6 +27,7 @@ from api.policy_file import read_policy
 from api.rates import OpenSockets, Rates, Seated
 from api.security_headers import SecurityHeaders
 from api.settings import Settings, local_secret
+from api.sharing import SharedAnswers
 from api.trusted import NOTHING_TRUSTED, TrustedDocuments, read_manifest
 from api.view import View
 from api.web import web_routes
@@ -133,6 +134,7 @@ class Parts:
             self.rates,
             self.sockets,
             self.blocked,
+            SharedAnswers(),
             introspection=self.settings.introspection,
         )
         callers = Callers(self.verifier, self.blocked, self.clock, self.new_id)

@@ -12,6 +12,7 @@ from api.limits import Limits
 from api.loaders import Loaders
 from api.metrics import Metrics
 from api.rates import NOWHERE, OpenSockets, Rates
+from api.sharing import SharedAnswers
 from models.cursors import EventCursors
 from models.journal import Clock, Journal
 from rules.policy import Policy
@@ -36,13 +37,15 @@ class Product:
     rates: Rates
     sockets: OpenSockets
     blocked: Blocked
+    shared: SharedAnswers
     introspection: Introspection = "everybody"
 
 
 @dataclass(slots=True)
 class Context:
     """One operation's. `log_position` is where the event log stood when it began, if it asks; `address` where it comes
-    from; `refusals` the codes of mutations that were refused."""
+    from; `refusals` the codes of mutations that were refused; `viewer_was_asked` whether what was found may be another
+    for somebody else, since it was last put to False."""
 
     product: Product
     caller: Caller
@@ -50,10 +53,11 @@ class Context:
     transport: Literal["http", "http stream", "websocket"] = "http"
     log_position: int | None = None
     refusals: list[str] = field(default_factory=list)
+    viewer_was_asked: bool = False
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
-        self.loaders = Loaders(self.caller.viewer, self.product.clock, self.product.policy)
+        self.loaders = Loaders(self._viewer_if_any, self.product.clock, self.product.policy)
 
     @property
     def policy(self) -> Policy:
@@ -66,11 +70,16 @@ class Context:
     def viewer(self) -> Viewer:
         """Who asks. Raises UNAUTHENTICATED when nobody does, or when the token has expired meanwhile, and FORBIDDEN for
         whoever is blocked."""
+        self.viewer_was_asked = True
         self.refuse_the_blocked()
         if self.caller.viewer is None:
             raise coded(self.caller.code, self.caller.problem)
         if self.has_expired:
             raise coded(Code.UNAUTHENTICATED, "The token has expired; get a new one.")
+        return self.caller.viewer
+
+    def _viewer_if_any(self) -> Viewer | None:
+        self.viewer_was_asked = True
         return self.caller.viewer
 
     @property

@@ -1,6 +1,7 @@
 """The engine behind our schema: how Strawberry's fields are read directly, and what is answered a level at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from strawberry.types.field import StrawberryField
 from api.context import Context
 from api.resolvers.center import still_pending
 from api.schema.center import ResolutionCenter
+from api.schema.events import OrderEvent
 from api.schema.orders import Order
 from api.schema.people import User
 from api.schema.requests import ResolutionRequest
@@ -33,7 +35,25 @@ from engine import (
 
 
 class Executing(EngineExecutor, StrawberryGraphQLCoreExecutionContext):
-    """Strawberry's executor, with plans: its `execution_context_class`."""
+    """Strawberry's executor, with plans, and with one answer for all streams that ask the same about an event: its
+    `execution_context_class`."""
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        event, context = self.root_value, self.context_value
+        if not isinstance(event, OrderEvent) or not isinstance(context, Context):
+            return super().execute_operation(serially)
+        shared = context.product.shared
+        question = shared.question(self.operation, self.fragment_definitions, self.variable_values.coerced)
+        if question is None:
+            return super().execute_operation(serially)
+        execute = partial(self._anew, context, serially)
+        return shared.answer(
+            question, event.row.position, context.caller.viewer, execute, lambda: context.viewer_was_asked
+        )
+
+    def _anew(self, context: Context, serially: bool | None) -> Any:
+        context.viewer_was_asked = False
+        return super().execute_operation(serially)
 
 
 def by_engine(schema: strawberry.Schema) -> strawberry.Schema:

@@ -29,7 +29,7 @@ V = TypeVar("V")
 class Loaders:
     """One operation's loaders. They batch and keep nothing: a stream that lives for hours must not show what was."""
 
-    def __init__(self, viewer: Viewer | None, clock: Callable[[], datetime], policy: Policy) -> None:
+    def __init__(self, viewer: Callable[[], Viewer | None], clock: Callable[[], datetime], policy: Policy) -> None:
         self.users: DataLoader[UUID, UserRow | None] = _batching(lambda ids: reads.by_ids(UserRow, ids))
         self.orders: DataLoader[UUID, OrderRow | None] = _batching(lambda ids: reads.by_ids(OrderRow, ids))
         self.requests: DataLoader[UUID, RequestRow | None] = _batching(lambda ids: reads.by_ids(RequestRow, ids))
@@ -54,7 +54,7 @@ class Loaders:
         self.numbers_of_requests: DataLoader[UUID, int | None] = _batching(reads.numbers_of_requests)
         self.cases: DataLoader[OrderRow, Case | None] = _by_id(reads.cases)
         self.confidences: DataLoader[RequestRow, ConfidenceRow | None] = _by_id(
-            lambda rows: reads.confidences(viewer, rows) if viewer else _nothing()
+            lambda rows: reads.confidences(who, rows) if (who := viewer()) else _nothing()
         )
 
 

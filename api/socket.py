@@ -28,7 +28,9 @@ from api.context import Context, Product
 from api.errors import Code, coded, presentable
 from api.http_errors import Refused
 from api.http_request import Asked
+from api.json_text import written
 from api.rates import Seat
+from api.sharing import SharedData
 from api.trusted import TrustedDocuments
 
 LONGEST_ID = 255
@@ -63,7 +65,10 @@ class Wire(ASGIWebSocketAdapter):
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         try:
-            await super().send_json(message)
+            if (text := self._shared(message)) is None:
+                await super().send_json(message)
+            else:
+                await self.ws.send_text(text)
         except RuntimeError:
             if self._is_open:
                 raise
@@ -76,6 +81,17 @@ class Wire(ASGIWebSocketAdapter):
         # Whoever is gone already, or was told by somebody else meanwhile, need not be told.
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await super().close(int(code), short)
+
+    def _shared(self, message: Mapping[str, object]) -> str | None:
+        """A result that others get too, with this operation's id in front of what was encoded once."""
+        payload = message.get("payload")
+        if message["type"] != "next" or not isinstance(payload, dict) or "errors" in payload:
+            return None
+        data = payload["data"]
+        if not isinstance(data, SharedData):
+            return None
+        encoded = data.encoded(payload.get("extensions"), written)
+        return f'{{"id":{written(message["id"])},"type":"next","payload":{encoded}}}'
 
     @property
     def _is_open(self) -> bool:

@@ -12,7 +12,7 @@ from api.limits import Limits
 from api.loaders import Loaders
 from api.metrics import Metrics
 from api.rates import NOWHERE, OpenSockets, Rates
-from api.sharing import SharedAnswers
+from api.sharing import Question, SharedAnswers
 from models.cursors import EventCursors
 from models.journal import Clock, Journal
 from rules.policy import Policy
@@ -45,7 +45,8 @@ class Product:
 class Context:
     """One operation's. `log_position` is where the event log stood when it began, if it asks; `address` where it comes
     from; `refusals` the codes of mutations that were refused; `viewer_was_asked` whether what was found may be another
-    for somebody else, since it was last put to False."""
+    for somebody else, since it was last put to False; `question` what a stream asks about each event, once that is
+    known, or False when its answers are its own."""
 
     product: Product
     caller: Caller
@@ -54,10 +55,15 @@ class Context:
     log_position: int | None = None
     refusals: list[str] = field(default_factory=list)
     viewer_was_asked: bool = False
-    loaders: Loaders = field(init=False)
+    question: Question | Literal[False] | None = None
+    _loaders: Loaders | None = None
 
-    def __post_init__(self) -> None:
-        self.loaders = Loaders(self._viewer_if_any, self.product.clock, self.product.policy)
+    @property
+    def loaders(self) -> Loaders:
+        """Made when the first is wanted: most streams get answers that others found, and are open for hours."""
+        if self._loaders is None:
+            self._loaders = Loaders(self._viewer_if_any, self.product.clock, self.product.policy)
+        return self._loaders
 
     @property
     def policy(self) -> Policy:

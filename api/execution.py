@@ -43,12 +43,15 @@ class Executing(EngineExecutor, StrawberryGraphQLCoreExecutionContext):
         if not isinstance(event, OrderEvent) or not isinstance(context, Context):
             return super().execute_operation(serially)
         shared = context.product.shared
-        question = shared.question(self.operation, self.fragment_definitions, self.variable_values.coerced)
-        if question is None:
+        if context.question is None:
+            # A context is one operation's, and so is what it asks about each of its events.
+            found = shared.question(self.operation, self.fragment_definitions, self.variable_values.coerced)
+            context.question = found or False
+        if not context.question:
             return super().execute_operation(serially)
         execute = partial(self._anew, context, serially)
         return shared.answer(
-            question, event.row.position, context.caller.viewer, execute, lambda: context.viewer_was_asked
+            context.question, event.row.position, context.caller.viewer, execute, lambda: context.viewer_was_asked
         )
 
     def _anew(self, context: Context, serially: bool | None) -> Any:

@@ -8,7 +8,7 @@ from datetime import datetime
 from models import reads
 from models.event import EventRow
 from models.reads import EventQueries, Figures
-from subscriptions.tail import Inbox, Interest, Tail
+from subscriptions.tail import Interest, Tail
 
 PAGE = 100
 """Events that a stream reads from the log at a time while it catches up."""
@@ -34,10 +34,13 @@ async def events(
                 if may_see(row):
                     yield row
             position = max(position, inbox.since)
-            async for row in _live(inbox, position):
-                position = row.position
-                if may_see(row):
-                    yield row
+            while not inbox.overflowed:
+                await inbox.wait()
+                for row in inbox.take():
+                    if row.position > position:
+                        position = row.position
+                        if may_see(row):
+                            yield row
             inbox.restart(tail.position)
 
 
@@ -50,15 +53,6 @@ async def _from_log(in_log: EventQueries, after: int, until: int) -> AsyncGenera
         if len(rows) < PAGE:
             return
         after = rows[-1].position
-
-
-async def _live(inbox: Inbox, position: int) -> AsyncGenerator[EventRow, None]:
-    """What comes in after a position, until the inbox has overflowed."""
-    while not inbox.overflowed:
-        await inbox.wait()
-        for row in inbox.take():
-            if row.position > position:
-                yield row
 
 
 async def dashboard(

@@ -18,21 +18,18 @@ from subscriptions.tail import EVERYTHING, Interest
 
 
 async def order_events(context: Context, order_id: str, after: str | None) -> AsyncGenerator[EventRow, None]:
-    """One order's events. Raises NOT_FOUND for an order that the viewer may not see, CURSOR_INVALID for its cursor."""
+    """The stream of one order's events. Raises NOT_FOUND for an order that the viewer may not see, CURSOR_INVALID for
+    its cursor."""
     value = uuid_of(Kind.ORDER, order_id)
     if value is None or await visible_order(context, value) is None:
         raise coded(Code.NOT_FOUND, "There is no such order that you may see.")
-    async with aclosing(_events(context, Interest(order_id=value), reads.events_of_order(value), after)) as rows:
-        async for row in rows:
-            yield row
+    return await _events(context, Interest(order_id=value), reads.events_of_order(value), after)
 
 
 async def viewer_events(context: Context, after: str | None) -> AsyncGenerator[EventRow, None]:
-    """The events of all orders that the viewer may see."""
+    """The stream of the events of all orders that the viewer may see."""
     viewer = context.viewer
-    async with aclosing(_events(context, _interest(viewer), reads.events_of_viewer(viewer), after)) as rows:
-        async for row in rows:
-            yield row
+    return await _events(context, _interest(viewer), reads.events_of_viewer(viewer), after)
 
 
 async def dashboard(context: Context) -> AsyncGenerator[Figures, None]:
@@ -51,9 +48,7 @@ async def _events(
     context: Context, interest: Interest, in_log: EventQueries, after: str | None
 ) -> AsyncGenerator[EventRow, None]:
     position = None if after is None else position_of(context, after, await reads.log_position())
-    async with aclosing(stream.events(context.product.tail, interest, in_log, position, _may_see(context))) as rows:
-        async for row in rows:
-            yield row
+    return stream.events(context.product.tail, interest, in_log, position, _may_see(context))
 
 
 def _may_see(context: Context) -> Callable[[EventRow], bool]:

@@ -13,6 +13,7 @@ from api.context import Context
 from api.errors import Code, coded, throttled
 from api.limits import Limits, Measuring, OperationFigures, too_dear, too_long, too_many_variables
 from api.schema.documents import KnownDocuments
+from api.schema.running import Runner
 
 CHARACTERS_A_UNIT = 20
 """A text that is not known yet has to be parsed and validated: that takes as long as an object for so many."""
@@ -26,6 +27,11 @@ class LimitedSchema(strawberry.Schema):
         super().__init__(**given)
         self._known = known
         self.measuring = Measuring(self._schema)
+
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> Runner:
+        return Runner(execution_context, extensions)
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner

@@ -34,7 +34,7 @@ class Subscription:
         order_id: Annotated[strawberry.ID, strawberry.argument(description="The order's id.")],
         after: AfterEvent = None,
     ) -> AsyncGenerator[OrderEvent, None]:
-        async with aclosing(live.order_events(info.context, order_id, after)) as rows:
+        async with aclosing(await live.order_events(info.context, order_id, after)) as rows:
             async for row in rows:
                 yield OrderEvent.of(row)
 
@@ -42,7 +42,7 @@ class Subscription:
     async def viewer_events(
         self, info: Info[Context, None], after: AfterEvent = None
     ) -> AsyncGenerator[OrderEvent, None]:
-        async with aclosing(live.viewer_events(info.context, after)) as rows:
+        async with aclosing(await live.viewer_events(info.context, after)) as rows:
             async for row in rows:
                 yield OrderEvent.of(row)
 

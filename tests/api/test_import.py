@@ -502,7 +502,7 @@ def test_a_bar_is_shown_on_a_terminal_only(folder: Path) -> None:
 
 
 def test_an_import_that_is_stopped_says_how_far_it_came_and_goes_on_when_run_again(folder: Path) -> None:
-    file = a_file(folder, *(an_order(number) for number in range(1, 301)))
+    file = a_file(folder, *(an_order(number) for number in range(1, 1_201)))
     process = start(folder, "import", file)
     until(folder, "SELECT count(*) > 50 FROM orders")
     process.send_signal(signal.SIGINT)
@@ -513,4 +513,4 @@ def test_an_import_that_is_stopped_says_how_far_it_came_and_goes_on_when_run_aga
     asyncio.run(_sound(folder))
     again = ended(start(folder, "import", file, stderr=subprocess.PIPE))
     assert again.code == 0
-    assert query(folder, "SELECT count(*) FROM orders") == [(300,)]
+    assert query(folder, "SELECT count(*) FROM orders") == [(1_200,)]

@@ -1,6 +1,5 @@
 """The container file and the Compose file say what is so: what can be known of them without a container engine."""
 
-# ruff: noqa: S108 - /tmp is the cage's own
 import contextlib
 import json
 import os
@@ -24,6 +23,8 @@ from tests.command_line import ROOT
 from tests.servers import free_port
 from tests.service import SECRET
 
+CAGE = "/mnt"
+"""What is written on; everything else is only read."""
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -133,15 +134,29 @@ def test_compose_itself_takes_the_file() -> None:
 
 @contextlib.contextmanager
 def in_a_cage(data: Path, libraries: Path, *command: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The command as the image runs it: as another user, in a file system that is only read but for data and /tmp."""
+    """The command as the image runs it: as another user, in a file system that is only read but for one place."""
     bwrap = shutil.which("bwrap")
     assert bwrap is not None
     python = Path(sys.executable)
     user = said("", "USER")[0]
-    cage = [bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
-    cage += ["--bind", str(data), "/tmp/data", "--ro-bind", str(libraries), "/tmp/installed", "--chdir", "/tmp/data"]
+    cage = [bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", CAGE]
+    cage += [
+        "--bind",
+        str(data),
+        f"{CAGE}/data",
+        "--ro-bind",
+        str(libraries),
+        f"{CAGE}/installed",
+        "--chdir",
+        f"{CAGE}/data",
+    ]
     cage += ["--unshare-user", "--uid", user, "--cap-drop", "ALL", "--die-with-parent", "--", str(python), *command]
-    given = {"PATH": os.environ["PATH"], "PYTHONPATH": "/tmp/installed", "PYTHONDONTWRITEBYTECODE": "1"} | environ
+    given = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{CAGE}/installed",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": CAGE,
+    } | environ
     process = subprocess.Popen(cage, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # noqa: S603
     try:
         yield process
@@ -182,7 +197,7 @@ def test_the_product_runs_as_the_image_has_it(tmp_path: Path) -> None:
     data.mkdir(mode=0o777)
     port = free_port()
     environ = {"RESOLUTION_ENVIRONMENT": "production", "RESOLUTION_JWT_SECRET": SECRET}
-    run = ("-c", "import sys, api.cli; assert api.__file__.startswith('/tmp/'); sys.exit(api.cli.main())")
+    run = ("-c", "import sys, api.cli; assert api.__file__.startswith('/mnt/'); sys.exit(api.cli.main())")
     with in_a_cage(data, installed, *run, "migrate", **environ) as migrate:
         assert migrate.wait(60) == 0, migrate.stdout.read() if migrate.stdout else ""
     [check] = re.findall(r"HEALTHCHECK .* CMD (\[.*\])", DOCKERFILE)

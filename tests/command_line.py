@@ -111,7 +111,13 @@ def start(folder: Path, *args: str, stderr: Any = subprocess.PIPE, **environ: st
         stderr=stderr,
         stdin=subprocess.DEVNULL,
         text=True,
+        # Where the tests run in the background of a shell, Ctrl-C is ignored, by whatever they start too.
+        preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 - it calls one function of C
     )
+
+
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def program(folder: Path, *args: str, **environ: str) -> Said:

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from api.auth import mint
-from tests.command_line import ROOT, program, serving
+from tests.command_line import ROOT, an_empty_one, program, serving
 from tests.servers import free_port
 from tests.service import SECRET
 
@@ -60,7 +60,7 @@ async def proxied(folder: Path) -> AsyncIterator[tuple[str, dict[int, subprocess
         "RESOLUTION_TAIL_POLL_SECONDS": "0.2",
         "RESOLUTION_FORWARDED_ALLOW_IPS": "127.0.0.1",
     }
-    assert program(folder, "migrate", **environ).code == 0
+    assert program(an_empty_one(folder), "migrate", **environ).code == 0
     with contextlib.ExitStack() as stack:
         servers: dict[int, subprocess.Popen[str]] = {}
         for _ in range(2):

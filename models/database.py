@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from tortoise import Tortoise, connections
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.exceptions import OperationalError
 from tortoise.migrations import api as migrations
 
@@ -54,6 +55,7 @@ def connection() -> BaseDBAsyncClient:
 @asynccontextmanager
 async def opened(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 15_000) -> AsyncIterator[None]:
     """The database for as long as the block runs. One a process: the models find it from every task."""
+    _forget_texts()
     await Tortoise.init(config=_config(url, pool_size, statement_timeout_ms), _enable_global_fallback=True)
     try:
         if is_embedded(url):
@@ -69,6 +71,7 @@ async def migrate(url: str) -> None:
     one does it, the others wait. Raises OperationalError for a file that is no SQLite database. The block of `opened`
     must be over."""
     _refuse_other_files(url)
+    _forget_texts()
     async with _alone(url):
         for tries_left in reversed(range(_TRIES)):
             try:
@@ -82,6 +85,11 @@ async def migrate(url: str) -> None:
                 return
             finally:
                 await Tortoise.close_connections()
+
+
+def _forget_texts() -> None:
+    """Tortoise keeps the texts of inserts by the connection's name, which is the same for each kind of database."""
+    EXECUTOR_CACHE.clear()
 
 
 def _refuse_other_files(url: str) -> None:
@@ -181,6 +189,7 @@ def _connection(url: str, pool_size: int, statement_timeout_ms: int) -> dict[str
     if is_embedded(url):
         found["credentials"] = _SQLITE_PRAGMAS | credentials
         return found
+    credentials["reset"] = _as_it_is
     credentials.setdefault("minsize", 1)
     credentials.setdefault("maxsize", pool_size)
     session = dict(POSTGRES_SESSION)
@@ -191,3 +200,8 @@ def _connection(url: str, pool_size: int, statement_timeout_ms: int) -> dict[str
     if ssl:
         credentials["ssl"] = ssl
     return found
+
+
+async def _as_it_is(session: object) -> None:
+    """Nothing that we send changes a session, beyond its transaction, which asyncpg's pool has ended by then. So the
+    pool needs not forget with every connection that it takes back, a round trip, what there is not."""

@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from tortoise.backends.base.executor import EXECUTOR_CACHE
-
 from bench.postgresql import execute
 from tests.store import POSTGRES_URL, postgresql_only
 
@@ -19,10 +17,7 @@ async def a_postgres_database() -> AsyncIterator[str]:
     """The address of a new, empty database, dropped afterwards."""
     name = f"test_{uuid4().hex}"
     await execute(SERVER, f"CREATE DATABASE {name}")
-    EXECUTOR_CACHE.clear()
     try:
         yield urlsplit(SERVER)._replace(path=f"/{name}").geturl()
     finally:
-        # Tortoise keeps the texts of statements by table, whatever database they are for.
-        EXECUTOR_CACHE.clear()
         await execute(SERVER, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -8,9 +8,6 @@ import pytest
 
 from tests.store import ON_POSTGRESQL
 
-_TIDYING = "SELECT pg_advisory_unlock_all()"
-"""With which asyncpg's pool takes each connection back."""
-
 
 @contextmanager
 def noted(note: Callable[[str], object]) -> Iterator[None]:
@@ -18,9 +15,7 @@ def noted(note: Callable[[str], object]) -> Iterator[None]:
 
     def noting(name: str, method: Any) -> Any:
         def call(connection: Any, *given: Any, **named: Any) -> Any:
-            statement = str(given[0]) if given else name
-            if not statement.startswith(_TIDYING):
-                note(statement)
+            note(str(given[0]) if given else name)
             return method(connection, *given, **named)
 
         return call

@@ -10,9 +10,8 @@ from uuid import UUID
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F
 
-from models import loading, saving
+from models import loading, saving, statements
 from models.idempotency import IdempotencyRow
 from models.order import OrderRow
 from models.outages import OutcomeUnknown, heals, in_transaction
@@ -155,11 +154,10 @@ class Journal:
         by: Viewer | None,
         key: IdempotencyKey | None,
     ) -> "_Outcome":
-        # The first statement writes: it is the lock of this order on every database, and keeps SQLite from reading
-        # what another process is about to change.
-        if not await OrderRow.filter(id=order_id).using_db(db).update(version=F("version")):
+        order = await loading.locked(db, order_id)
+        if order is None:
             raise Refused(NOT_FOUND)
-        case = await loading.case(db, order_id, command)
+        case = await loading.case(db, order, command)
         # Before the key: what is said of a key must not tell a stranger that there is such an order.
         actor = _actor(by, case)
         if by and key and (done := await self._done_before(db, order_id, by, key)):
@@ -221,15 +219,15 @@ class Journal:
         self, db: BaseDBAsyncClient, by: Viewer | None, key: IdempotencyKey | None, done: Done, now: datetime
     ) -> None:
         if by and key:
-            row = IdempotencyRow(
-                id=self.new_id(),
-                user_id=by.user_id,
-                key=key.key,
-                fingerprint=key.fingerprint,
-                subject_id=done.subject_id,
-                created_at=now,
-            )
-            await row.save(using_db=db, force_create=True)
+            row = {
+                "id": self.new_id(),
+                "user_id": by.user_id,
+                "key": key.key,
+                "fingerprint": key.fingerprint,
+                "subject_id": done.subject_id,
+                "created_at": now,
+            }
+            await statements.insert(db, IdempotencyRow, row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from uuid import UUID
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.expressions import Q
 
-from models import plain
+from models import plain, statements
 from models.codec import event, thing
 from models.event import EventRow
 from models.order import OrderRow
@@ -23,21 +23,37 @@ RELEVANT_REQUESTS = Q(status=RequestStatus.PENDING) | Q(
 """The requests that rules depend on: what is pending, and the refund that was accepted."""
 
 
-async def case(db: BaseDBAsyncClient, order_id: UUID, command: c.CaseCommand) -> Case:
+async def locked(db: BaseDBAsyncClient, order_id: UUID) -> OrderRow | None:
+    """The order's row, locked until the transaction ends, or None when there is none. The first statement of a
+    transaction."""
+    order = OrderRow.filter(id=order_id).using_db(db)
+    if db.capabilities.support_for_update:
+        # As strong as the lock that an update takes: what refers to the order need not wait.
+        order = order.select_for_update(no_key=True)
+    elif not await statements.touch(db, OrderRow, order_id):
+        # It writes, since SQLite would else read what another process is about to change.
+        return None
+    rows = await plain.rows(order)
+    return rows[0] if rows else None
+
+
+async def case(db: BaseDBAsyncClient, order: OrderRow, command: c.CaseCommand) -> Case:
     """The order with what is pending, and with the request, the support case or the refund that the command names."""
-    [order] = await plain.rows(OrderRow.filter(id=order_id).using_db(db))
     wanted = RELEVANT_REQUESTS
     if isinstance(command, c.RequestCommand):
         wanted |= Q(id=command.request_id)
     cases_wanted = Q(status=SupportCaseStatus.OPEN)
     if isinstance(command, c.DecideSupportCase):
         cases_wanted |= Q(id=command.case_id)
-    asked = RequestRow.filter(wanted, order_id=order_id).using_db(db).order_by("created_at", "id")
+    asked = RequestRow.filter(wanted, order_id=order.id).using_db(db).order_by("created_at", "id")
     requests = await plain.rows(asked)
-    support_cases = await plain.rows(SupportCaseRow.filter(cases_wanted, order_id=order_id).using_db(db))
+    support_cases: list[SupportCaseRow] = []
+    if order.frozen_at is not None or order.status.is_closed or isinstance(command, c.DecideSupportCase):
+        # An order that goes on and does not stand still has no open case: this spares most commands a statement.
+        support_cases = await plain.rows(SupportCaseRow.filter(cases_wanted, order_id=order.id).using_db(db))
     refunds: list[RefundRow] = []
     if isinstance(command, c.SettleRefund):
-        refunds = await plain.rows(RefundRow.filter(order_id=order_id, id=command.refund_id).using_db(db))
+        refunds = await plain.rows(RefundRow.filter(order_id=order.id, id=command.refund_id).using_db(db))
     return assembled(order, requests, support_cases, refunds)
 
 

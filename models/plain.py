@@ -68,13 +68,22 @@ def _shape(query: QuerySet[Any], taken: list[Any]) -> Hashable | None:
     or holds words that people wrote, of which no text shall be kept."""
     if query._annotations or query._select_related or query._prefetch_map or query._fields_for_select:
         return None
-    if query._distinct or query._offset or query._select_for_update or query._single:
+    if query._distinct or query._offset or query._single:
         return None
     try:
         conditions = tuple([_condition(q, taken) for q in query._q_objects])
     except _MoreThanThat:
         return None
-    return conditions, tuple([(name, order) for name, order in query._orderings]), query._limit
+    orderings = tuple([(name, order) for name, order in query._orderings])
+    return conditions, orderings, query._limit, _lock(query)
+
+
+def _lock(query: QuerySet[Any]) -> Hashable:
+    """With which lock the rows are read, if any."""
+    if not query._select_for_update:
+        return None
+    waits_not = query._select_for_update_nowait, query._select_for_update_skip_locked
+    return waits_not, frozenset(query._select_for_update_of), query._select_for_update_no_key
 
 
 class _MoreThanThat(Exception):

@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.expressions import F
 
+from models import statements
 from models.codec import changes_json, columns
 from models.confidence import ConfidenceRow
-from models.event import EventRow, LogRow
 from models.ledger import LedgerEntryRow
 from models.order import OrderRow
 from models.refund import RefundRow
@@ -38,23 +37,23 @@ async def save(
     after = decisions[-1].case
     order_values = _order_columns(events, after, policy)
     if before is None:
-        await OrderRow(id=after.order.id, **order_values).save(using_db=db, force_create=True)
+        await statements.insert(db, OrderRow, {"id": after.order.id, **order_values})
     else:
-        await OrderRow.filter(id=after.order.id).using_db(db).update(**order_values)
+        await statements.update(db, OrderRow, after.order.id, order_values)
     await _save_things(db, before, after, events)
     await _save_entries(db, after, [entry for decision in decisions for entry in decision.entries], ground)
     for decision in decisions:
         if private := decision.confidence:
-            row = ConfidenceRow(request_id=private.request_id, reason=private.reason, note=private.note)
-            await row.save(using_db=db, force_create=True)
-    await _append(db, after, events)
+            row = {"request_id": private.request_id, "reason": private.reason, "note": private.note}
+            await statements.insert(db, ConfidenceRow, row)
+    await statements.append(db, *[_row(event, after) for event in events])
     return True
 
 
 async def save_next_deadline(db: BaseDBAsyncClient, case: Case, policy: Policy) -> None:
     """Puts the column right that the sweep looks at, when it found nothing to be due: another policy than today's
     reckoned it, and it would be found again for ever."""
-    await OrderRow.filter(id=case.order.id).using_db(db).update(next_deadline_at=next_instant(case, policy))
+    await statements.update(db, OrderRow, case.order.id, {"next_deadline_at": next_instant(case, policy)})
 
 
 def _order_columns(events: Sequence[Event], after: Case, policy: Policy) -> dict[str, Any]:
@@ -86,23 +85,24 @@ async def _save_things(db: BaseDBAsyncClient, before: Case | None, after: Case, 
     }
     for request_id, values in _merged(events, Thing.REQUEST).items():
         if before and before.request(request_id):
-            await RequestRow.filter(id=request_id).using_db(db).update(**columns(values))
+            await statements.update(db, RequestRow, request_id, columns(values))
         else:
-            row = RequestRow(id=request_id, order_id=order_id, **people, **columns(values))
-            await row.save(using_db=db, force_create=True)
+            await statements.insert(
+                db, RequestRow, {"id": request_id, "order_id": order_id, **people, **columns(values)}
+            )
     for case_id, values in _merged(events, Thing.SUPPORT_CASE).items():
         if before and before.support_case(case_id):
-            await SupportCaseRow.filter(id=case_id).using_db(db).update(**columns(values))
+            await statements.update(db, SupportCaseRow, case_id, columns(values))
         else:
-            opened = SupportCaseRow(id=case_id, order_id=order_id, **people, **columns(values))
-            await opened.save(using_db=db, force_create=True)
+            opened = {"id": case_id, "order_id": order_id, **people, **columns(values)}
+            await statements.insert(db, SupportCaseRow, opened)
     for refund_id, values in _merged(events, Thing.REFUND).items():
         if before and before.refund(refund_id):
-            await RefundRow.filter(id=refund_id).using_db(db).update(**columns(values))
+            await statements.update(db, RefundRow, refund_id, columns(values))
         else:
             at_once = values["created_at"]
-            owed = RefundRow(id=refund_id, order_id=order_id, next_attempt_at=at_once, **columns(values))
-            await owed.save(using_db=db, force_create=True)
+            owed = {"id": refund_id, "order_id": order_id, "next_attempt_at": at_once, **columns(values)}
+            await statements.insert(db, RefundRow, owed)
 
 
 def _merged(events: Sequence[Event], thing: Thing) -> dict[UUID, dict[str, Any]]:
@@ -117,48 +117,36 @@ def _merged(events: Sequence[Event], thing: Thing) -> dict[UUID, dict[str, Any]]
 
 
 async def _save_entries(db: BaseDBAsyncClient, after: Case, entries: Sequence[Entry], ground: Ground) -> None:
-    if entries:
-        await LedgerEntryRow.bulk_create(
-            [
-                LedgerEntryRow(
-                    id=ground.new_id(),
-                    order_id=after.order.id,
-                    cause=entry.cause,
-                    account=entry.account,
-                    currency=entry.amount.currency,
-                    amount_minor=entry.amount.minor,
-                    posted_at=ground.now,
-                )
-                for entry in entries
-            ],
-            using_db=db,
-        )
+    rows = [
+        {
+            "id": ground.new_id(),
+            "order_id": after.order.id,
+            "cause": entry.cause,
+            "account": entry.account,
+            "currency": entry.amount.currency,
+            "amount_minor": entry.amount.minor,
+            "posted_at": ground.now,
+        }
+        for entry in entries
+    ]
+    await statements.insert(db, LedgerEntryRow, *rows)
 
 
-async def _append(db: BaseDBAsyncClient, after: Case, events: Sequence[Event]) -> None:
-    await LogRow.filter(id=1).using_db(db).update(position=F("position") + len(events))
-    log = await LogRow.get(id=1, using_db=db)
-    first = log.position - len(events) + 1
-    await EventRow.bulk_create(
-        [_row(event, position, after) for position, event in enumerate(events, start=first)], using_db=db
-    )
-
-
-def _row(event: Event, position: int, after: Case) -> EventRow:
-    return EventRow(
-        position=position,
-        order_id=event.order_id,
-        sequence=event.sequence,
-        kind=event.kind,
-        occurred_at=event.occurred_at,
-        actor_id=event.actor.user_id,
-        actor_role=event.actor.role,
-        order_status=event.order_status,
-        request_id=event.request_id,
-        request_status=event.request_status,
-        message=event.message,
-        changes=changes_json(event.changes),
-        client_id=after.order.client_id,
-        freelancer_id=after.order.freelancer_id,
-        placed_by_id=after.order.placed_by_id,
-    )
+def _row(event: Event, after: Case) -> dict[str, Any]:
+    """All of an event but its position, which the log gives."""
+    return {
+        "order_id": event.order_id,
+        "sequence": event.sequence,
+        "kind": event.kind,
+        "occurred_at": event.occurred_at,
+        "actor_id": event.actor.user_id,
+        "actor_role": event.actor.role,
+        "order_status": event.order_status,
+        "request_id": event.request_id,
+        "request_status": event.request_status,
+        "message": event.message,
+        "changes": changes_json(event.changes),
+        "client_id": after.order.client_id,
+        "freelancer_id": after.order.freelancer_id,
+        "placed_by_id": after.order.placed_by_id,
+    }

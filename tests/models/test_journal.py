@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -42,6 +43,7 @@ from tests.database import (
     kinds,
     outcome,
 )
+from tests.store import ON_POSTGRESQL
 from tests.world import (
     ADA,
     FARID,
@@ -288,11 +290,11 @@ async def test_a_key_of_a_refused_command_may_be_used_again(journal: TestJournal
 # ---------------------------------------------------------------- other writers
 
 
-async def test_the_first_statement_of_every_command_writes(
+async def test_the_first_statement_of_every_command_locks(
     journal: TestJournal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Else two processes on SQLite read first and then refuse each other's writes, and on PostgreSQL the order of
-    # locks is lost.
+    # By writing on SQLite: else two processes read first and then refuse each other's writes. On PostgreSQL the order
+    # of locks would be lost.
     order_id = await a_started_order(journal)
     with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
         await journal.place(a_new_order("B-1002"), MARKETPLACE, a_key("one"))
@@ -301,12 +303,18 @@ async def test_the_first_statement_of_every_command_writes(
         await journal.perform(order_id, an_offer(), FREELANCER, a_key("two"))
         offering = [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
     assert placing[0].startswith('INSERT INTO "users"')
-    assert offering[0].startswith('UPDATE "orders"')
+    if ON_POSTGRESQL:
+        assert offering[0].endswith("FOR NO KEY UPDATE")
+    else:
+        assert offering[0].startswith('UPDATE "orders"')
     # The log is the last lock: whatever is taken after it is held while all others wait.
     for statements in (placing, offering):
-        counter = next(n for n, statement in enumerate(statements) if statement.startswith('UPDATE "log"'))
-        tables = {statement.split('"')[1] for statement in statements[counter:] if not statement.startswith("SELECT")}
+        counter = next(n for n, statement in enumerate(statements) if 'UPDATE "log"' in statement)
+        tables = {
+            name for statement in statements[counter:] for name in re.findall(r'(?:UPDATE|INTO) "(\w+)"', statement)
+        }
         assert tables == {"log", "events", "idempotency_keys"}
+        assert all(statement.startswith(("SELECT", "UPDATE", "INSERT", "WITH")) for statement in statements)
 
 
 @pytest.mark.parametrize(

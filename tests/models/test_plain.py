@@ -10,7 +10,6 @@ from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
@@ -61,6 +60,8 @@ async def _try_everything() -> None:
         beyond = Q(created_at__lt=row.created_at) | (Q(created_at=row.created_at) & Q(id__lt=row.id))
         assert await _same(OrderRow.filter(beyond, awaits_client=False).order_by("-created_at", "-id").limit(26))
     await _same(OrderRow.filter(delivered_at__isnull=True, price_sort__gte=5_000).order_by("id"))
+    assert await _same(OrderRow.filter(id=orders[3].id).select_for_update(no_key=True))
+    assert await _same(OrderRow.filter(id=orders[3].id).select_for_update(skip_locked=True))
     # More than conditions on one table: left to the ORM.
     assert await _same(OrderRow.filter(search_text__contains="logo", reference="CROWD-0000001").order_by("id"))
 
@@ -132,7 +133,6 @@ async def test_texts_that_are_kept_hold_nobodys_words(tmp_path: Path) -> None:
 @asynccontextmanager
 async def _sqlite(folder: Path) -> AsyncIterator[None]:
     path = folder / "crowd.sqlite3"
-    EXECUTOR_CACHE.clear()
     await migrate(f"sqlite://{path}")
     await asyncio.to_thread(into_sqlite, str(path), Crowd(ORDERS))
     async with opened(f"sqlite://{path}"):

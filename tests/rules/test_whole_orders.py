@@ -277,6 +277,13 @@ class WholeOrder(RuleBasedStateMachine):
         assert sum(support.status is SupportCaseStatus.OPEN for support in case.support_cases) <= 1
 
     @invariant()
+    def an_order_that_goes_on_and_has_an_open_case_stands_still(self) -> None:
+        # Whoever loads a case relies on it, and looks for no open case then.
+        case = self.story.case
+        if not case.order.status.is_closed:
+            assert (case.open_support_case is not None) == (case.order.frozen_at is not None)
+
+    @invariant()
     def what_is_settled_says_when_and_by_whom(self) -> None:
         for request in self.story.case.requests:
             settled = (request.settled_at is not None, request.settled_by_role is not None)

@@ -58,14 +58,16 @@ class _Text:
 _kept: dict[Hashable, _Text] = {}
 
 
-def _as_written(value: UUID | datetime) -> Any:
+def _as_written(value: UUID | datetime | int) -> Any:
     """As the fields of these kinds have it."""
-    return str(value) if isinstance(value, UUID) else in_utc(value)
+    if isinstance(value, UUID):
+        return str(value)
+    return in_utc(value) if isinstance(value, datetime) else value
 
 
 def _shape(query: QuerySet[Any], taken: list[Any]) -> Hashable | None:
-    """All of a query but its ids and instants, which are put into `taken`. None: it is more than conditions on a table,
-    or holds words that people wrote, of which no text shall be kept."""
+    """All of a query but its ids, instants and numbers, which are put into `taken`. None: it is more than conditions on
+    a table, or holds words that people wrote, of which no text shall be kept."""
     if query._annotations or query._select_related or query._prefetch_map or query._fields_for_select:
         return None
     if query._distinct or query._offset or query._single:
@@ -96,14 +98,18 @@ def _condition(q: Q, taken: list[Any]) -> Hashable:
 
 
 def _value(value: Any, taken: list[Any]) -> Hashable:
-    if isinstance(value, UUID | datetime):
+    if _is_taken(value):
         taken.append(value)
         return type(value).__name__
     if isinstance(value, list):
         return tuple([_value(each, taken) for each in value])
-    if value is None or isinstance(value, Enum | int):
+    if value is None or isinstance(value, Enum | bool):
         return type(value), value
     raise _MoreThanThat
+
+
+def _is_taken(value: Any) -> bool:
+    return isinstance(value, UUID | datetime) or type(value) is int
 
 
 def _made(query: QuerySet[Any], number: int) -> _Text:
@@ -114,10 +120,14 @@ def _made(query: QuerySet[Any], number: int) -> _Text:
     def stood_in(value: Any) -> Any:
         if isinstance(value, list):
             return [stood_in(each) for each in value]
-        if not isinstance(value, UUID | datetime):
+        if not _is_taken(value):
             return value
         place = next(stand_ins)
-        found = UUID(int=(0x5EED << 112) + place) if isinstance(value, UUID) else _LAST - timedelta(microseconds=place)
+        found: UUID | datetime | int = _MOST - place
+        if isinstance(value, UUID):
+            found = UUID(int=(0x5EED << 112) + place)
+        elif isinstance(value, datetime):
+            found = _LAST - timedelta(microseconds=place)
         known[_as_written(found)] = place
         return found
 
@@ -133,12 +143,13 @@ def _made(query: QuerySet[Any], number: int) -> _Text:
     model._choose_db_if_not_chosen()
     model._make_query()
     text, values = model.query.get_parameterized_sql()
-    places = tuple([(known.get(value) if isinstance(value, str | datetime) else None, value) for value in values])
+    places = tuple([(known.get(value) if isinstance(value, str | datetime | int) else None, value) for value in values])
     assert {place for place, _ in places if place is not None} == set(range(number)), "a value has got lost"
     return _Text(text, places)
 
 
 _LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)
+_MOST = 2**63 - 1
 
 # ---------------------------------------------------------------- rows
 

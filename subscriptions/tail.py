@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from models import reads
+from models import plain, reads
 from models.event import EventRow
 
 BATCH = 100
@@ -132,7 +132,7 @@ class Tail:
 
     async def _read_on(self) -> None:
         while True:
-            rows = await EventRow.filter(position__gt=self.position).order_by("position").limit(BATCH)
+            rows = await plain.rows(EventRow.filter(position__gt=self.position).order_by("position").limit(BATCH))
             for row in rows:
                 self._hand_on(row)
                 self.position = row.position

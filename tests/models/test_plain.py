@@ -16,7 +16,7 @@ from tortoise.queryset import QuerySet
 
 from bench.crowd import NOW, YEAR, Crowd
 from bench.loading import into_postgres, into_sqlite
-from models import OrderRow, RefundRow, RequestRow, SupportCaseRow, UserRow, plain
+from models import EventRow, OrderRow, RefundRow, RequestRow, SupportCaseRow, UserRow, plain
 from models.database import migrate, opened
 from rules.vocabulary import OrderStatus, RequestKind, RequestStatus
 from tests.postgres import a_postgres_database
@@ -60,6 +60,10 @@ async def _try_everything() -> None:
         beyond = Q(created_at__lt=row.created_at) | (Q(created_at=row.created_at) & Q(id__lt=row.id))
         assert await _same(OrderRow.filter(beyond, awaits_client=False).order_by("-created_at", "-id").limit(26))
     await _same(OrderRow.filter(delivered_at__isnull=True, price_sort__gte=5_000).order_by("id"))
+    for position in (0, 5, 7):
+        assert (await _same(EventRow.filter(position__gt=position).order_by("position").limit(50)))[
+            0
+        ].position > position
     assert await _same(OrderRow.filter(id=orders[3].id).select_for_update(no_key=True))
     assert await _same(OrderRow.filter(id=orders[3].id).select_for_update(skip_locked=True))
     # More than conditions on one table: left to the ORM.
@@ -128,6 +132,17 @@ async def test_texts_that_are_kept_hold_nobodys_words(tmp_path: Path) -> None:
         for where in words:
             await plain.rows(OrderRow.filter(where))
         assert len(plain._kept) == before
+
+
+@sqlite_only
+async def test_one_text_is_kept_whatever_the_position(tmp_path: Path) -> None:
+    async with _sqlite(tmp_path):
+        await plain.rows(EventRow.filter(position__gt=0).limit(1))
+        before = len(plain._kept)
+        for position in range(1, 9):
+            [row] = await plain.rows(EventRow.filter(position__gt=position).order_by("position").limit(1))
+            assert row.position == position + 1
+        assert len(plain._kept) == before + 1
 
 
 @asynccontextmanager

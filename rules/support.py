@@ -1,6 +1,7 @@
 """Support cases: opening one stops the order's clock, deciding it lets the clock go on or ends the order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from rules import commands, texts
 from rules.case import Case, SupportCase
@@ -157,15 +158,28 @@ def _thaw(draft: Draft, opened_at: datetime) -> list[Change]:
 
     works = order.status in (OrderStatus.IN_PROGRESS, OrderStatus.IN_REVISION)
     due = moved(order.delivery_due_at, order.started_at) if works else order.delivery_due_at
+    completes = moved(order.auto_completes_at, order.delivered_at)
+    reminded = _passed(draft, completes, order.reminded)
     changes = [
         draft.order_change(
-            frozen_at=None,
-            delivery_due_at=due,
-            auto_completes_at=moved(order.auto_completes_at, order.delivered_at),
+            frozen_at=None, delivery_due_at=due, auto_completes_at=completes, **_if_new(reminded, order.reminded)
         )
     ]
-    changes += (
-        request_change(request.id, respond_by=moved(request.respond_by, request.created_at))
-        for request in draft.case.pending()
-    )
+    for request in draft.case.pending():
+        respond_by = moved(request.respond_by, request.created_at)
+        reminded = _passed(draft, respond_by, request.reminded)
+        changes.append(request_change(request.id, respond_by=respond_by, **_if_new(reminded, request.reminded)))
     return changes
+
+
+def _passed(draft: Draft, deadline: datetime | None, reminded: timedelta | None) -> timedelta | None:
+    """The last reminder that is over. One that would have been before its deadline was set may have moved to an instant
+    between that and now: it never comes, or the log would go back in time."""
+    if deadline is None:
+        return reminded
+    over = [lead for lead in draft.ground.policy.reminders if deadline - lead <= draft.at]
+    return min([*over, *([reminded] if reminded is not None else [])], default=None)
+
+
+def _if_new(reminded: timedelta | None, before: timedelta | None) -> dict[str, Any]:
+    return {} if reminded == before else {"reminded": reminded}

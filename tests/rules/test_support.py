@@ -7,6 +7,7 @@ import pytest
 
 from rules import commands as c
 from rules.deadlines import next_instant, upcoming
+from rules.policy import DEFAULT
 from rules.vocabulary import (
     CancellationCause,
     OrderEventKind,
@@ -127,6 +128,19 @@ def test_the_three_days_after_a_delivery_move_too() -> None:
     assert story.order.auto_completes_at == hour(82 + 50)
     assert story.order.delivery_due_at == START + 3 * DAY
     assert story.wait(82 + 50)[-1].kind is K.ORDER_COMPLETED
+
+
+def test_a_reminder_that_was_too_early_to_be_given_is_not_given_after_the_case_either() -> None:
+    """The log must not go back in time: five hours after a delivery there is no reminder 24 hours before."""
+    policy = replace(DEFAULT, auto_complete_after=timedelta(hours=5))
+    story = a_delivered_order(policy=policy)
+    story.ada(a_call_for_support(), at=10.5)
+    story.sol(D.CONTINUE_ORDER, at=100)
+    assert story.order.auto_completes_at == hour(15 + 89.5)
+    assert [(e.kind, e.occurred_at) for e in story.wait(200)] == [
+        (K.DEADLINE_NEAR, hour(11 + 89.5)),
+        (K.ORDER_COMPLETED, hour(15 + 89.5)),
+    ]
 
 
 def test_a_deadline_that_was_set_during_the_case_stood_still_since_then() -> None:

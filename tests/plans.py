@@ -42,7 +42,8 @@ async def postgres_sizes(db: Any) -> dict[str, int]:
 async def postgres_faults(db: Any, statement: Statement, sizes: Mapping[str, int]) -> list[str]:
     """What is wrong with PostgreSQL's plan of the statement with these values. A SELECT is executed for it. `db` has
     the product's own session settings."""
-    reads = statement.text.lstrip().upper().startswith(("SELECT", "WITH"))
+    text = statement.text.lstrip().upper()
+    reads = text.startswith(("SELECT", "WITH")) and "INSERT INTO" not in text
     counts = _COUNTS.match(statement.text) is not None
     large = {table: size for table, size in sizes.items() if size >= TOO_SMALL}
     plan = await _plan(db, statement, "FORMAT JSON, ANALYZE, TIMING OFF" if reads else "FORMAT JSON")

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from tortoise.exceptions import IntegrityError, OperationalError
 
-from models import ConfidenceRow, reads, saving
+from models import reads, saving, statements
 from tests.contract import an_input, mutation
 from tests.listening import assert_silent, the_log
 from tests.service import Service, a_service
@@ -54,7 +54,7 @@ OFFER = mutation("offerPartialRefund", "request { id confidentialReason { code }
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("place", ["ConfidenceRow.save", "judge", "confidences"])
+@pytest.mark.parametrize("place", ["insert", "judge", "confidences"])
 @pytest.mark.parametrize("made", BREAKAGES, ids=lambda made: getattr(made, "__qualname__", None))
 async def test_what_breaks_with_a_secret_in_its_words_tells_nobody(
     service: Service,
@@ -73,8 +73,8 @@ async def test_what_breaks_with_a_secret_in_its_words_tells_nobody(
         breaks()
 
     match place:
-        case "ConfidenceRow.save":
-            monkeypatch.setattr(ConfidenceRow, "save", breaks_later)
+        case "insert":
+            monkeypatch.setattr(statements, "insert", breaks_later)
         case "judge":
             monkeypatch.setattr("models.journal.judge", breaks)
         case "confidences":

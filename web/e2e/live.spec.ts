@@ -38,6 +38,46 @@ test("a cut line: reconnecting, then everything that happened meanwhile, once, w
   }
 });
 
+test("what the other side does is on screen within a second, told and not asked for", async ({ service, sits }) => {
+  const orderId = await service.started("Ferry timetable");
+  const ada = await sits("Ada", { path: "/sign-in" });
+  const heard: string[] = [];
+  ada.page.on("request", (request) => {
+    if (request.url().endsWith("/graphql")) heard.push("asked");
+  });
+  ada.page.on("websocket", (socket) => {
+    socket.on("framereceived", ({ payload }) => {
+      if (payload.toString().includes('"REQUEST_OPENED"')) heard.push("told");
+    });
+  });
+  await ada.opens(orderId);
+  await expect(ada.light).toHaveText("Live");
+  // The server's clock and the browser's are the same here: from the instant that the event bears to that of its drawing.
+  await ada.page.evaluate(() => {
+    const took: Record<string, number> = {};
+    Object.assign(globalThis, { took });
+    new MutationObserver(() => {
+      for (const event of document.querySelectorAll("[data-kind=REQUEST_OPENED]")) {
+        const occurredAt = event.querySelector("time")?.dateTime ?? "";
+        took[event.getAttribute("data-sequence") ?? ""] ??= Date.now() - Date.parse(occurredAt);
+      }
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+  const opened = ada.timeline.locator("[data-kind=REQUEST_OPENED]");
+  for (let times = 1; times <= 5; times++) {
+    await ada.page.waitForTimeout(2_000); // what the page asks after an event has had its time
+    heard.length = 0;
+    const requestId = await service.offers(orderId);
+    await expect(opened).toHaveCount(times);
+    expect(heard[0], "the page asks when it was told, not before").toBe("told");
+    await service.does("Farid", "withdrawRequest", { requestId });
+  }
+  const took = Object.values(await ada.page.evaluate(() => (globalThis as unknown as { took: Record<string, number> }).took));
+  expect(took).toHaveLength(5);
+  // A machine that is busy may be late once or twice; who asks every few seconds is late each time but by luck.
+  expect(took.sort((one, other) => one - other)[1], `in ms: ${String(took)}`).toBeLessThan(1_000);
+});
+
 test("offline, as the browser itself says it", async ({ service, sits }) => {
   const orderId = await service.started("Recipe cards");
   const ada = await sits("Ada", { tolerates: /ERR_|WebSocket/ });

@@ -28,9 +28,9 @@ from api.rates import OpenSockets, Rates, Seated
 from api.security_headers import SecurityHeaders
 from api.settings import Settings, local_secret
 from api.sharing import SharedAnswers
-from api.trusted import NOTHING_TRUSTED, TrustedDocuments, read_manifest
+from api.trusted import NOTHING_TRUSTED, TrustedDocuments, read_manifests
 from api.view import View
-from api.web import web_routes
+from api.web import own_operations, web_routes
 from models import database, reads
 from models.clock import DatabaseClock
 from models.cursors import EventCursors
@@ -180,10 +180,12 @@ class Parts:
 
 
 def trusted_documents(settings: Settings) -> TrustedDocuments:
-    """The operations that the operator allows. Raises ManifestProblem."""
+    """The operations that the operator allows, and those of the web app that is served here: who serves it means it
+    to work. Raises ManifestProblem."""
     if settings.trusted_documents is None:
         return NOTHING_TRUSTED
-    return read_manifest(settings.trusted_documents, only=settings.trusted_documents_only)
+    manifests = [settings.trusted_documents, *own_operations(settings)]
+    return read_manifests(*manifests, only=settings.trusted_documents_only)
 
 
 def limits_of(settings: Settings) -> Limits:

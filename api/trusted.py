@@ -21,12 +21,14 @@ class ManifestProblem(Exception):
 
 
 class TrustedDocuments:
-    """The documents of a manifest, by their ids and by their texts. With `only`, nothing else is executed."""
+    """The documents of manifests, by their ids and by their texts. Where two give one id to different documents, the
+    first says what the id means, and the other's is known by its text alone. With `only`, nothing else is executed."""
 
-    def __init__(self, by_id: Mapping[str, str], *, only: bool) -> None:
-        self._by_id = by_id
-        self._by_text = {strip_ignored_characters(text): text for text in by_id.values()}
-        self._longest = max(map(len, by_id.values()), default=0)
+    def __init__(self, *manifests: Mapping[str, str], only: bool) -> None:
+        self._by_id = {id_: text for by_id in reversed(manifests) for id_, text in by_id.items()}
+        texts = [text for by_id in manifests for text in by_id.values()]
+        self._by_text = {strip_ignored_characters(text): text for text in texts}
+        self._longest = max(map(len, texts), default=0)
         self.only = only
 
     def __len__(self) -> int:
@@ -75,7 +77,7 @@ class TrustedDocuments:
             return None
 
 
-NOTHING_TRUSTED = TrustedDocuments({}, only=False)
+NOTHING_TRUSTED = TrustedDocuments(only=False)
 """Without a manifest: every document is judged by itself."""
 
 
@@ -98,16 +100,20 @@ def _is_hash_of(named: str, text: str) -> bool:
 # ---------------------------------------------------------------- the file
 
 
-def read_manifest(path: Path, *, only: bool) -> TrustedDocuments:
-    """The manifest in this file, as graphql-codegen (an object of texts by their hashes) or Apollo's tools write it.
-    Raises ManifestProblem: a file that can't be read, that is neither, or that holds a text which is no document."""
+def read_manifests(*paths: Path, only: bool) -> TrustedDocuments:
+    """The manifests in these files, as graphql-codegen (an object of texts by their hashes) or Apollo's tools write
+    them. Raises ManifestProblem: a file that can't be read, that is neither, or that holds a text which is no
+    document."""
+    return TrustedDocuments(*map(_manifest, paths), only=only)
+
+
+def _manifest(path: Path) -> dict[str, str]:
     try:
-        by_id = _documents(_content(path))
+        return _documents(_content(path))
     except OSError as error:
         raise ManifestProblem(f"{path} can't be read: {error.strerror or type(error).__name__}.") from None
     except ManifestProblem as problem:
         raise ManifestProblem(f"{path} {problem}.") from None
-    return TrustedDocuments(by_id, only=only)
 
 
 def _content(path: Path) -> Any:

@@ -28,6 +28,9 @@ SIGNED_IN = "/signed-in"
 NONCE = "{{nonce}}"
 """Stands in the built page where the nonce of each answer goes: the component library adds a style or two with it."""
 
+OWN_OPERATIONS = "persisted-documents.json"
+"""The manifest of the app's own operations, which its build writes (web/scripts/manifest.ts)."""
+
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_EACH_TIME = "no-cache"
 ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
@@ -57,6 +60,12 @@ def web_routes(settings: Settings, secret: str | None, clock: Callable[[], datet
 def is_built(settings: Settings) -> bool:
     """Whether there is a web app to serve."""
     return (_folder(settings) / "index.html").is_file()
+
+
+def own_operations(settings: Settings) -> list[Path]:
+    """The manifest of the served web app's operations; none where it is not built, or was built without one."""
+    manifest = _folder(settings) / OWN_OPERATIONS
+    return [manifest] if is_built(settings) and manifest.is_file() else []
 
 
 def _folder(settings: Settings) -> Path:
@@ -214,7 +223,7 @@ def _assets(dist: Path) -> dict[str, Asset]:
     return {
         file.relative_to(dist).as_posix(): _asset_of(file)
         for file in sorted(dist.rglob("*"))
-        if file.is_file() and not file.name.endswith(twins) and file.suffix != ".html"
+        if file.is_file() and not file.name.endswith(twins) and file.suffix != ".html" and file != dist / OWN_OPERATIONS
     }
 
 

@@ -3,6 +3,7 @@ import optimizeLocales from "@react-aria/optimize-locales-plugin";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import { graphiqlMended } from "./scripts/graphiql-mended.ts";
+import { manifest } from "./scripts/manifest.ts";
 
 const SERVER = process.env["RESOLUTION_SERVER"] ?? "http://127.0.0.1:8000";
 
@@ -10,6 +11,7 @@ export default defineConfig({
   plugins: [
     react(),
     graphiqlMended(),
+    manifest(),
     // The app's words are English; numbers, amounts and dates follow the browser through Intl all the same.
     { ...optimizeLocales.vite({ locales: ["en-US"] }), enforce: "pre" },
   ],

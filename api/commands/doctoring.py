@@ -13,6 +13,7 @@ from api.auth import InvalidToken, JwksVerifier
 from api.commands import starting
 from api.commands.starting import Problem
 from api.settings import PREFIX, Settings, unknown_settings, without_password
+from api.trusted import TrustedDocuments
 from models import LogRow, OrderRow, RefundRow
 from models.constraints import constraint_names
 from models.database import connection, is_embedded, opened
@@ -75,6 +76,7 @@ async def _examine(given: Settings, findings: Findings) -> None:
     await _look(policy, given, findings)
     if given.trusted_documents is not None:
         await _look(trusted_documents, given, findings)
+        await _look(web_operations, given, findings)
     if await _look(reachable, given, findings) and await _look(migrations, given, findings):
         async with opened(given.database_url, pool_size=1, statement_timeout_ms=SLOW_MS):
             for check in (constraints, log_is_whole, rows_equal_log, ledger_balances, deadlines, refunds):
@@ -108,11 +110,9 @@ async def policy(given: Settings) -> str:
 
 async def trusted_documents(given: Settings) -> str:
     """Each document must still fit the schema: one that does not is refused whenever a client asks it."""
-    from api.schema import schema
-
     found = starting.trusted_documents(given)
     assert found is not None
-    unfit = [id_ for id_, text in found.texts.items() if validate(schema._schema, parse(text), max_errors=1)]
+    unfit = _unfit(found)
     if unfit:
         number = _count(len(unfit), "trusted document does", "trusted documents do")
         raise Wrong(
@@ -121,6 +121,24 @@ async def trusted_documents(given: Settings) -> str:
     return f"{_count(len(found), 'trusted document fits', 'trusted documents fit')} the schema" + (
         ", and nothing else is executed." if found.only else "; others are executed too."
     )
+
+
+async def web_operations(given: Settings) -> str:
+    """Those of a web app that was built for another version may not fit."""
+    found = starting.web_operations(given)
+    if found is None:
+        return "The web app brings no trusted documents of its own."
+    unfit = _unfit(found)
+    if unfit:
+        number = _count(len(unfit), "operation of the web app does", "operations of the web app do")
+        raise Wrong(f"{number} not fit the schema: {_some(unfit)}. Build it again: make web.")
+    return f"{_count(len(found), 'operation of the web app fits', 'operations of the web app fit')} the schema."
+
+
+def _unfit(documents: TrustedDocuments) -> list[str]:
+    from api.schema import schema
+
+    return [id_ for id_, text in documents.texts.items() if validate(schema._schema, parse(text), max_errors=1)]
 
 
 async def reachable(given: Settings) -> str:

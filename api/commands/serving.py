@@ -45,6 +45,7 @@ def serve(given: Settings, host: str, port: int) -> None:
 
     starting.policy(given)
     starting.trusted_documents(given)
+    starting.web_operations(given)
     made_secret = _make_local_secret(given)
     starting.run(_see_to_database(given))
     made = _made(create_app, given)

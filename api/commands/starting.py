@@ -25,7 +25,8 @@ from api.settings import (
     read_settings,
     without_password,
 )
-from api.trusted import ManifestProblem, TrustedDocuments, read_manifest
+from api.trusted import ManifestProblem, TrustedDocuments, read_manifests
+from api.web import own_operations
 from models.clock import DatabaseClock
 from models.database import connection, is_embedded, migrate, opened, pending_migrations
 from models.journal import Clock, Journal
@@ -92,9 +93,20 @@ def trusted_documents(given: Settings) -> TrustedDocuments | None:
     if given.trusted_documents is None:
         return None
     try:
-        return read_manifest(given.trusted_documents, only=given.trusted_documents_only)
+        return read_manifests(given.trusted_documents, only=given.trusted_documents_only)
     except ManifestProblem as problem:
         raise Problem(f"{PREFIX}TRUSTED_DOCUMENTS: {problem}") from None
+
+
+def web_operations(given: Settings) -> TrustedDocuments | None:
+    """The operations of the web app that is served, which are trusted too where any are; None where none are."""
+    manifests = own_operations(given)
+    if given.trusted_documents is None or not manifests:
+        return None
+    try:
+        return read_manifests(*manifests, only=False)
+    except ManifestProblem as problem:
+        raise Problem(f"The web app: {problem} Build it again: make web.") from None
 
 
 def journal(given: Settings, clock: Clock) -> Journal:

@@ -336,7 +336,7 @@ def _a_closed_port() -> int:
 
 def test_trusted_documents_are_held_against_the_schema(demo: Path) -> None:
     manifest = demo / "manifest.json"
-    environ = {"RESOLUTION_TRUSTED_DOCUMENTS": "manifest.json"}
+    environ = {"RESOLUTION_TRUSTED_DOCUMENTS": "manifest.json", "RESOLUTION_WEB_FOLDER": "no-web-app"}
     manifest.write_text(json.dumps({"a": "{ viewerScopes }", "b": "{ viewer { id } }"}))
     said = command(demo, "doctor", **environ)
     assert wrong(said) == []
@@ -349,6 +349,27 @@ def test_trusted_documents_are_held_against_the_schema(demo: Path) -> None:
     )
     manifest.write_text("{")
     assert the_wrong(command(demo, "doctor", **environ)) == ("RESOLUTION_TRUSTED_DOCUMENTS: manifest.json is not JSON.")
+
+
+def test_so_are_the_operations_of_the_web_app_that_is_served(demo: Path) -> None:
+    (demo / "manifest.json").write_text(json.dumps({"a": "{ viewerScopes }"}))
+    webs = demo / "web" / "persisted-documents.json"
+    webs.parent.mkdir()
+    (webs.parent / "index.html").write_text("")
+    webs.write_text(json.dumps({"b": "query Now { eventCursor }"}))
+    environ = {"RESOLUTION_TRUSTED_DOCUMENTS": "manifest.json", "RESOLUTION_WEB_FOLDER": "web"}
+    said = command(demo, "doctor", **environ)
+    assert wrong(said) == []
+    assert "✓ 1 trusted document fits the schema; others are executed too." in said.lines
+    assert "✓ 1 operation of the web app fits the schema." in said.lines
+    webs.write_text(json.dumps({"old": "query Now { shoeSize }"}))
+    assert the_wrong(command(demo, "doctor", **environ)) == (
+        "1 operation of the web app does not fit the schema: old. Build it again: make web."
+    )
+    webs.write_text("{")
+    sentence = "The web app: web/persisted-documents.json is not JSON. Build it again: make web."
+    assert the_wrong(command(demo, "doctor", **environ)) == sentence
+    assert sentence in command(demo, "serve", **environ).err
 
 
 def test_only_trusted_documents_without_a_manifest_would_be_nothing_at_all(demo: Path) -> None:

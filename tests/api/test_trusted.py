@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from api.trusted import ManifestProblem, read_manifest
+from api.trusted import ManifestProblem, read_manifests
 from tests.service import Service, a_service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -57,7 +57,12 @@ async def stage(
     environment, manifest = MODES[request.param]
     folder = tmp_path_factory.mktemp("trusted")
     file = str(a_file(folder, manifest)) if manifest else ""
-    async with a_service(folder, RESOLUTION_ENVIRONMENT=environment, RESOLUTION_TRUSTED_DOCUMENTS=file) as service:
+    settings: dict[str, Any] = {
+        "RESOLUTION_ENVIRONMENT": environment,
+        "RESOLUTION_TRUSTED_DOCUMENTS": file,
+        "RESOLUTION_WEB_FOLDER": str(folder / "none"),  # the operations of a web app would be trusted too
+    }
+    async with a_service(folder, **settings) as service:
         yield request.param.partition(",")[0], service
 
 
@@ -180,7 +185,7 @@ async def test_apollos_clients_know_what_to_do_by_the_very_words(stage: tuple[st
 async def test_a_file_that_is_no_manifest_is_refused_in_one_sentence(tmp_path: Path, content: object, why: str) -> None:
     path = a_file(tmp_path, content)
     with pytest.raises(ManifestProblem) as refused:
-        read_manifest(path, only=True)
+        read_manifests(path, only=True)
     sentence = str(refused.value)
     assert sentence.startswith(f"{path} {why}")
     assert sentence.endswith(".")
@@ -189,4 +194,4 @@ async def test_a_file_that_is_no_manifest_is_refused_in_one_sentence(tmp_path: P
 
 async def test_a_file_that_is_not_there_is_refused_too(tmp_path: Path) -> None:
     with pytest.raises(ManifestProblem, match="can't be read: No such file"):
-        read_manifest(tmp_path / "none.json", only=True)
+        read_manifests(tmp_path / "none.json", only=True)

@@ -108,13 +108,10 @@ export class Service {
 
   /** A mutation that must be done: the id of what it is about. */
   async does(name: Name, mutation: string, input: object): Promise<string> {
-    const about = ABOUT[mutation] ?? "request";
-    const type = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Input`;
-    const document = `mutation($input: ${type}!) { ${mutation}(input: $input) { ${about} { id } userErrors { code message } } }`;
-    const data = await this.ask(name, document, { input });
+    const data = await this.ask(name, documentOf(mutation), { input });
     const payload = data[mutation] as unknown as { userErrors: object[] } & Record<string, { id: string } | null>;
     if (payload.userErrors.length > 0) throw new Error(JSON.stringify(payload.userErrors));
-    return payload[about]?.id ?? "";
+    return payload[aboutOf(mutation)]?.id ?? "";
   }
 
   async places(title: string, given: object = {}): Promise<string> {
@@ -145,6 +142,16 @@ export class Service {
       confidentialReason: "DELIVERY_DELAYED",
     });
   }
+}
+
+/** What `does` asks. */
+export function documentOf(mutation: string): string {
+  const type = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Input`;
+  return `mutation($input: ${type}!) { ${mutation}(input: $input) { ${aboutOf(mutation)} { id } userErrors { code message } } }`;
+}
+
+function aboutOf(mutation: string): string {
+  return ABOUT[mutation] ?? "request";
 }
 
 const ABOUT: Record<string, string> = {

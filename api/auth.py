@@ -7,6 +7,7 @@ import logging
 import math
 import time
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -63,6 +64,10 @@ class KeysUnavailable(InvalidToken):
         super().__init__("The keys that tokens are checked with can't be read at the moment; try again soon.")
 
 
+MOST_PROVEN = 10_000
+"""Tokens whose signature a process remembers: some 10 MB of common ones."""
+
+
 class Verifier(Protocol):
     """Tells whose token this is."""
 
@@ -115,6 +120,27 @@ def _one_word(token: str) -> str:
     return words[0]
 
 
+class _Proven:
+    """Payloads of tokens whose signature, issuer and audience were found right with a key: the same token comes with
+    every request of its bearer. Their times are judged anew each time; a key that the provider has taken back is not
+    asked for any more, and what it proved is of no use then."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[str, tuple[bytes | jwt.PyJWK, dict[str, Any]]] = OrderedDict()
+
+    def payload(self, token: str, key: bytes | jwt.PyJWK) -> dict[str, Any] | None:
+        found = self._found.get(token)
+        if found is None or found[0] is not key:
+            return None
+        self._found.move_to_end(token)
+        return found[1]
+
+    def keep(self, token: str, key: bytes | jwt.PyJWK, payload: dict[str, Any]) -> None:
+        self._found[token] = (key, payload)
+        if len(self._found) > MOST_PROVEN:
+            self._found.popitem(last=False)
+
+
 # ---------------------------------------------------------------- a shared secret
 
 
@@ -132,6 +158,7 @@ class SharedSecretVerifier:
     ) -> None:
         """Raises ValueError for a secret of less than 32 bytes, or one that is the public key of a pair."""
         self._key = _secret_key(secret)
+        self._proven = _Proven()
         self._issuer = issuer
         self._audience = audience
         self._leeway = leeway
@@ -139,8 +166,11 @@ class SharedSecretVerifier:
 
     async def verify(self, token: str) -> Claims:
         """See `Verifier`. Waits for nothing."""
-        _algorithm_and_kid(token, SECRET_ALGORITHMS)
-        payload = _signed(token, self._key, SECRET_ALGORITHMS, self._issuer, self._audience)
+        payload = self._proven.payload(token, self._key)
+        if payload is None:
+            _algorithm_and_kid(token, SECRET_ALGORITHMS)
+            payload = _signed(token, self._key, SECRET_ALGORITHMS, self._issuer, self._audience)
+            self._proven.keep(token, self._key, payload)
         return _claims(payload, self._clock(), self._leeway)
 
     async def aclose(self) -> None:
@@ -212,6 +242,7 @@ class JwksVerifier:
     ) -> None:
         """`clock` judges tokens, `monotonic` (in seconds) the age of the keys."""
         self._keys = JwksKeys(url, monotonic)
+        self._proven = _Proven()
         self._issuer = issuer
         self._audience = audience
         self._leeway = leeway
@@ -226,7 +257,10 @@ class JwksVerifier:
         """See `Verifier`. Waits for the provider only when the token names a key that is not known yet."""
         algorithm, kid = _algorithm_and_kid(token, JWKS_ALGORITHMS)
         key = await self._keys.find(algorithm, kid)
-        payload = _signed(token, key, (algorithm,), self._issuer, self._audience)
+        payload = self._proven.payload(token, key)
+        if payload is None:
+            payload = _signed(token, key, (algorithm,), self._issuer, self._audience)
+            self._proven.keep(token, key, payload)
         return _claims(payload, self._clock(), self._leeway)
 
     async def aclose(self) -> None:

@@ -1,15 +1,26 @@
-"""How extensions run around an operation: as in Strawberry, less what it does in vain for each event of a stream."""
+"""How extensions run around an operation: as in Strawberry, less what it does anew, and in vain, each time."""
 
-from contextlib import nullcontext
-from typing import Any, cast
+import contextlib
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 from strawberry.extensions import SchemaExtension
-from strawberry.extensions.context import StreamResultContextManager
+from strawberry.extensions.context import (
+    ExecutingContextManager,
+    ExtensionContextManagerBase,
+    OperationContextManager,
+    ParsingContextManager,
+    StreamResultContextManager,
+    ValidationContextManager,
+    WrappedHook,
+)
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.types.execution import ExecutionContext, ExecutionResult, StreamExecutionResult
 from strawberry.utils.await_maybe import await_maybe
 
-_NOTHING = cast(StreamResultContextManager, nullcontext())
+_NOTHING = cast(StreamResultContextManager, contextlib.nullcontext())
 
 
 class Runner(SchemaExtensionsRunner):
@@ -19,6 +30,18 @@ class Runner(SchemaExtensionsRunner):
     def __init__(self, execution_context: ExecutionContext, extensions: list[SchemaExtension] | None = None) -> None:
         super().__init__(execution_context, extensions)
         self._telling = [each for each in self.extensions if type(each).get_results is not SchemaExtension.get_results]
+
+    def operation(self) -> OperationContextManager:
+        return _Operation(self.extensions)
+
+    def parsing(self) -> ParsingContextManager:
+        return _Parsing(self.extensions)
+
+    def validation(self) -> ValidationContextManager:
+        return _Validation(self.extensions)
+
+    def executing(self) -> ExecutingContextManager:
+        return _Executing(self.extensions)
 
     def on_stream_result(self, result: StreamExecutionResult) -> StreamResultContextManager:
         went_well = isinstance(result, ExecutionResult) and not result.errors
@@ -30,3 +53,52 @@ class Runner(SchemaExtensionsRunner):
             data.update(await await_maybe(extension.get_results()))
         data.update(ctx.extensions_results)
         return data
+
+
+class _Kept(ExtensionContextManagerBase):
+    """Strawberry's makes a context manager of each hook of each extension anew, for each operation."""
+
+    def get_hook(self, extension: SchemaExtension) -> WrappedHook | None:
+        key = (type(extension), self.HOOK_NAME)
+        if key not in _managers:
+            _managers[key] = _manager(*key)
+        manager = _managers[key]
+        if manager is None:
+            return super().get_hook(extension)
+        return WrappedHook(extension, partial(manager.function, extension), manager.is_async)
+
+
+class _Manager(NamedTuple):
+    """What makes a context manager of a hook, given the extension."""
+
+    function: Callable[[SchemaExtension], Any]
+    is_async: bool
+
+
+_managers: dict[tuple[type[SchemaExtension], str], _Manager | None] = {}
+
+
+def _manager(kind: type[SchemaExtension], hook_name: str) -> _Manager | None:
+    """None for a kind of hook that none of ours is."""
+    hook = getattr(kind, hook_name)
+    if hook is getattr(SchemaExtension, hook_name):
+        return None
+    if inspect.isgeneratorfunction(hook):
+        return _Manager(contextlib.contextmanager(hook), is_async=False)
+    return _Manager(contextlib.asynccontextmanager(hook), is_async=True) if inspect.isasyncgenfunction(hook) else None
+
+
+class _Operation(_Kept, OperationContextManager):
+    pass
+
+
+class _Parsing(_Kept, ParsingContextManager):
+    pass
+
+
+class _Validation(_Kept, ValidationContextManager):
+    pass
+
+
+class _Executing(_Kept, ExecutingContextManager):
+    pass

@@ -469,6 +469,27 @@ async def test_a_key_that_the_provider_took_back_is_refused_after_the_next_refre
     assert await refusal(verifier, old) == "The token is signed with a key that is not known here."
 
 
+async def test_what_another_key_of_the_same_name_proved_is_proved_again(
+    provider: Provider, verifier: JwksVerifier, clock: Hands
+) -> None:
+    old = signed(RSA_KEY, "RS256", "one")
+    await verifier.verify(old)
+    provider.keys = [jwk(NEW_RSA_KEY, "one")]
+    clock.move(minutes=10)
+    await verifier.verify(old)
+    await until(lambda: provider.asked == 2)
+    await verifier.verify(signed(NEW_RSA_KEY, "RS256", "one"))
+    assert await refusal(verifier, old) == "The signature of the token is not right."
+
+
+async def test_tokens_without_end_take_no_memory_without_end(clock: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.auth.MOST_PROVEN", 3)
+    verifier = SharedSecretVerifier(SECRET, ISSUER, AUDIENCE, clock=clock)
+    for number in range(10):
+        assert (await verifier.verify(secret_token(sub=f"user-{number}"))).subject == f"user-{number}"
+    assert len(verifier._proven._found) == 3
+
+
 async def test_unknown_keys_ask_the_provider_at_most_every_ten_seconds(
     provider: Provider, verifier: JwksVerifier, clock: Hands
 ) -> None:

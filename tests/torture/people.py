@@ -44,6 +44,10 @@ class Story:
     """Seconds from sending a mutation, over all tries, to its answer."""
 
 
+TRIED_AGAIN = {"SERVICE_UNAVAILABLE", "INTERNAL_SERVER_ERROR"}
+"""What a server may say in the midst of all this: whoever sends the same again with the same key gets it done once."""
+
+
 class Writer:
     """One client and one freelancer with their orders, which a marketplace places."""
 
@@ -143,7 +147,7 @@ class Writer:
             if payload is not None:
                 break
             codes = {error["extensions"]["code"] for error in answer.get("errors", [])}
-            assert codes <= {"INTERNAL_SERVER_ERROR"}, answer
+            assert codes <= TRIED_AGAIN, answer
             self._story.retries += 1
             await asyncio.sleep(0.1)
         self._story.up.append(time.monotonic() - began)

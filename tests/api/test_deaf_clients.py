@@ -18,6 +18,8 @@ from tests.servers import beside, servers, talking_to
 from tests.service import PATIENCE, Service, a_service
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 LIVE = "subscription($after: String) { viewerEvents(after: $after) { sequence message } }"
 DEAF = "subscription { viewerEvents { sequence message } }"
 LONG = "😀" * 2_500
@@ -164,7 +166,6 @@ async def test_who_answers_no_ping_is_dropped_whatever_waits_for_it(
         await _until_open(service, 0, 0)
 
 
-@pytest.mark.slow
 async def test_within_thirty_seconds_by_the_program_itself(tmp_path: Path) -> None:
     """Nothing is hurried here: the real server, on its real loop, with its real patience."""
     url = f"sqlite://{tmp_path / 'orders.sqlite3'}"

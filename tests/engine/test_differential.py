@@ -19,6 +19,8 @@ from tests.engine.comparing import the_same
 from tests.engine.documents import Asked, Author
 from tests.engine.worlds import LeafSource, Manner, World
 
+pytestmark = pytest.mark.slow
+
 FACES = st.integers(0, 2**32 - 1)
 WORLDS = st.integers(0, 3)
 """A schema is dear to make, so there are few; each has as many faces as there are salts of its root."""

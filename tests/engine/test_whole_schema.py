@@ -9,6 +9,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
+import pytest
 from graphql import (
     ExecutionResult,
     GraphQLAbstractType,
@@ -32,6 +33,8 @@ from hypothesis import strategies as st
 from api.schema import schema
 from engine import Engine
 from tests.engine.documents import Asked, Author
+
+pytestmark = pytest.mark.slow
 
 ABSTRACT = (GraphQLInterfaceType, GraphQLUnionType)
 

@@ -11,7 +11,8 @@ from strawberry.types.execution import ExecutionContext, PreExecutionError
 
 from api.context import Context
 from api.errors import Code, coded, throttled
-from api.limits import Limits, Measuring, OperationFigures, too_dear, too_long, too_many_variables
+from api.figures import Measuring, OperationFigures
+from api.limits import Limits, too_dear, too_long, too_many_variables
 from api.schema.documents import KnownDocuments
 from api.schema.running import Runner
 

@@ -20,7 +20,8 @@ from graphql import (
     visit,
 )
 
-from api.limits import NESTED, Figures, Limits, Measuring, too_dear, too_long, too_many_variables
+from api.figures import Figures, Measuring
+from api.limits import _TOKEN, NESTED, Limits, _outline, too_dear, too_long, too_many_variables
 from api.schema import schema
 from api.settings import Settings
 from bench.limits import LARGEST, SHAPES, generated
@@ -127,6 +128,11 @@ TOO_MUCH: dict[str, tuple[str, str]] = {
     "characters": ("#" + "x" * 10_000, "The document has 10,001 characters; at most 10,000 are allowed."),
     "tokens": ("{" + "a " * 1_000 + "}", "The document has 1,002 tokens; at most 1,000 are allowed."),
     "comments": ("#\n" * 1_001, "The document has 1,001 tokens; at most 1,000 are allowed."),
+    "operations and fragments": (
+        "query A { viewerScopes } " * 71,
+        "The document has 71 operations and fragments; at most 70 are allowed.",
+    ),
+    "selections": ("{a" * 201, "The document has 201 levels of selections; at most 200 are allowed."),
     "depth": ("{a" * 21 + "}" * 21, "The document has 21 levels of fields; at most 20 are allowed."),
     "operations": (
         " ".join(f"query Q{n} {{ viewerScopes }}" for n in range(21)),
@@ -278,6 +284,32 @@ def test_every_document_of_the_web_app_passes_with_its_largest_pages() -> None:
         assert refusal(print_ast(document), first=25, events=50, last=50) is None, name
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_a_look_at_a_text_counts_what_the_parser_finds(shape: Callable[..., str]) -> None:
+    """So that nothing is refused unparsed that would be let through parsed."""
+    for name, text in generated(4 * len(SHAPES)):
+        if name != shape.__name__ or len(text) > 5_000:
+            continue
+        with contextlib.suppress(GraphQLSyntaxError):
+            document = parse(text)
+            definitions, nested = _outline(_TOKEN.findall(text))
+            assert definitions == len(document.definitions)
+            assert nested == levels(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{ a }", (1, 1)),
+        ("query Q($in: I = {a: {b: {}}}) { a(in: {b: [{}]}) { c } }", (1, 2)),
+        ('query { a(text: "{ ) {") @x(y: "(") { b } } # { {', (1, 2)),
+        ('fragment F on T { a(text: """ { ( \\""" """) ... { b } } { F }', (2, 2)),
+    ],
+)
+def test_braces_in_values_texts_and_comments_are_no_selections(text: str, expected: tuple[int, int]) -> None:
+    assert _outline(_TOKEN.findall(text)) == expected
+
+
 # ---------------------------------------------------------------- one pass
 
 
@@ -290,6 +322,25 @@ class Counting(Visitor):
         self.number += 1
 
     enter_fragment_spread = enter_inline_fragment = enter_field
+
+
+class Nesting(Visitor):
+    """How deep selections stand in each other as they are written."""
+
+    now = deepest = 0
+
+    def enter_selection_set(self, *_: Any) -> None:
+        self.now += 1
+        self.deepest = max(self.deepest, self.now)
+
+    def leave_selection_set(self, *_: Any) -> None:
+        self.now -= 1
+
+
+def levels(document: DocumentNode) -> int:
+    nesting = Nesting()
+    visit(document, nesting)
+    return nesting.deepest
 
 
 def nodes(document: DocumentNode) -> int:

@@ -44,7 +44,7 @@ class Story:
     """Seconds from sending a mutation, over all tries, to its answer."""
 
 
-TRIED_AGAIN = {"SERVICE_UNAVAILABLE", "INTERNAL_SERVER_ERROR"}
+TRIED_AGAIN = {"SERVICE_UNAVAILABLE"}
 """What a server may say in the midst of all this: whoever sends the same again with the same key gets it done once."""
 
 

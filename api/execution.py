@@ -19,6 +19,7 @@ from api.schema.center import ResolutionCenter
 from api.schema.events import OrderEvent
 from api.schema.orders import Order
 from api.schema.people import User
+from api.schema.product import ProductSchema
 from api.schema.requests import ResolutionRequest
 from engine import (
     Attribute,
@@ -59,9 +60,9 @@ class Executing(EngineExecutor, StrawberryGraphQLCoreExecutionContext):
         return super().execute_operation(serially)
 
 
-def by_engine(schema: strawberry.Schema) -> strawberry.Schema:
+def by_engine(schema: ProductSchema) -> ProductSchema:
     """The schema, executing queries, mutations and events by plans from now on, over HTTP and WebSocket alike."""
-    Executing.engine = engine_for(schema, BATCHES)
+    Executing.engine = schema.engine = engine_for(schema, BATCHES)
     schema.execution_context_class = Executing
     return schema
 

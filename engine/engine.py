@@ -11,6 +11,7 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     FragmentDefinitionNode,
+    GraphQLError,
     GraphQLField,
     GraphQLObjectType,
     GraphQLSchema,
@@ -116,9 +117,7 @@ class Engine:
         found = definitions_of(document, operation_name)
         plan = self.plan(*found) if found else None
         if found and plan:
-            coerced = get_variable_values(
-                self.schema, found[0].variable_definitions or (), values, max_errors=MOST_COERCION_ERRORS
-            )
+            coerced = self.coerced(found[0], values)
             if isinstance(coerced, list):
                 return ExecutionResult(None, coerced)
             answer = self.begin(plan, Run(found[0], root_value, context, coerced))
@@ -133,6 +132,13 @@ class Engine:
             operation_name=operation_name,
         )
         return result if isinstance(result, ExecutionResult) else await result
+
+    def coerced(
+        self, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
+    ) -> VariableValues | list[GraphQLError]:
+        """The values of an operation's variables, or what is wrong with them."""
+        definitions = operation.variable_definitions or ()
+        return get_variable_values(self.schema, definitions, dict(variables or {}), max_errors=MOST_COERCION_ERRORS)
 
     def plan(self, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> Plan | None:
         """The plan of an operation; None when graphql-core has to execute it. Kept for as long as the operation's node

@@ -12,8 +12,9 @@ from api.schema.extensions import (
     PresentableErrors,
     Watched,
 )
-from api.schema.limiting import Limited, LimitedSchema
+from api.schema.limiting import Limited
 from api.schema.mutation import Mutation
+from api.schema.product import ProductSchema
 from api.schema.query import Query
 from api.schema.requests import REQUEST_TYPES
 from api.schema.scalars import SCALARS
@@ -21,7 +22,7 @@ from api.schema.subscription import Subscription
 
 _known = KnownDocuments()
 
-schema = LimitedSchema(
+schema = ProductSchema(
     _known,
     query=Query,
     mutation=Mutation,

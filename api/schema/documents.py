@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Any
 
 from graphql import DocumentNode
 from strawberry.extensions import SchemaExtension
@@ -12,6 +14,18 @@ MOST_CHARACTERS = 256 * 1024
 query, 313 for nothing but directives), so that what is kept stays at about 80 MiB whatever is sent."""
 
 
+class Known:
+    """A document that was found valid. `ready` is for what is made of its operations, by their names; it goes when the
+    document does."""
+
+    __slots__ = ("digest", "document", "ready")
+
+    def __init__(self, text: str, document: DocumentNode) -> None:
+        self.document = document
+        self.digest = sha256(text.encode(errors="replace")).hexdigest()
+        self.ready: dict[str | None, Any] = {}
+
+
 class KnownDocuments:
     """Valid documents by their text, the least recently used of which go first. Nothing that was refused is kept, so
     that a wrong document is an error each time, the same one."""
@@ -19,20 +33,20 @@ class KnownDocuments:
     def __init__(self, most: int = MOST, most_characters: int = MOST_CHARACTERS) -> None:
         self._most = most
         self._most_characters = most_characters
-        self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._documents: OrderedDict[str, Known] = OrderedDict()
         self._characters = 0
 
-    def get(self, text: str) -> DocumentNode | None:
-        document = self._documents.get(text)
-        if document is not None:
+    def get(self, text: str) -> Known | None:
+        known = self._documents.get(text)
+        if known is not None:
             self._documents.move_to_end(text)
-        return document
+        return known
 
     def keep(self, text: str, document: DocumentNode) -> None:
         """Keeps a document that was found valid. One that would take more than a tenth of the room is not kept."""
         if text in self._documents or len(text) > self._most_characters // 10:
             return
-        self._documents[text] = document
+        self._documents[text] = Known(text, document)
         self._characters += len(text)
         while len(self._documents) > self._most or self._characters > self._most_characters:
             forgotten, _ = self._documents.popitem(last=False)
@@ -56,7 +70,8 @@ class Remembering(SchemaExtension):
     def on_parse(self) -> Iterator[None]:
         execution = self.execution_context
         if execution.query:
-            execution.graphql_document = self._known.get(execution.query)
+            known = self._known.get(execution.query)
+            execution.graphql_document = known.document if known else None
         self._is_known = execution.graphql_document is not None
         yield
 

@@ -4,8 +4,9 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import sha256
+from typing import Any
 
 import structlog
 from graphql import (
@@ -22,6 +23,7 @@ from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 
 from api.context import Context
 from api.errors import Code, coded, presentable
+from api.figures import OperationFigures
 from api.schema.limiting import measuring
 from models import reads
 
@@ -41,23 +43,24 @@ class PresentableErrors(SchemaExtension):
             raise
         except GraphQLError as error:
             # Of another hook that refuses: a sentence with a code.
-            raise _presented(error) from None
+            raise presented(error) from None
         except Exception as error:  # noqa: BLE001 - it is raised again, without its words
             # Of another hook: Strawberry would answer it with its own words, whatever stands in them.
-            raise _presented(GraphQLError("", original_error=error)) from None
+            raise presented(GraphQLError("", original_error=error)) from None
         result = self.execution_context.result
         errors: list[GraphQLError] | None = getattr(result, "errors", None)
         if result is not None and errors:
-            result.errors = [_presented(error) for error in errors]
+            result.errors = [presented(error) for error in errors]
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         if isinstance(result, ExecutionResult) and result.errors:
-            result.errors = [_presented(error) for error in result.errors]
+            result.errors = [presented(error) for error in result.errors]
         yield
 
 
-def _presented(error: GraphQLError) -> GraphQLError:
-    """Strawberry has errors of its own for a document with nothing to execute; over HTTP they are status 400."""
+def presented(error: GraphQLError) -> GraphQLError:
+    """An error as a client may see it. Strawberry has errors of its own for a document with nothing to execute; over
+    HTTP they are status 400."""
     match error.original_error:
         case CannotGetOperationTypeError() as cannot:
             return coded(Code.BAD_REQUEST, cannot.as_http_error_reason())
@@ -66,38 +69,35 @@ def _presented(error: GraphQLError) -> GraphQLError:
     return presentable(error)
 
 
-class Watched(SchemaExtension):
-    """One line in the log for each operation, when it is over, and its time for the metrics; a stream has none for
+class Line:
+    """The one line in the log for an operation, when it is over, and its time for the metrics; a stream has none for
     those. What is logged holds nothing that somebody wrote: no variable, no document, no token."""
 
-    def on_operation(self) -> Iterator[None]:
-        self._codes: set[str] = set()
+    __slots__ = ("_began", "_codes")
+
+    def __init__(self) -> None:
         # Not unbound: an operation has a task of its own, and what it begins logs the same id.
         structlog.contextvars.bind_contextvars(operation_id=secrets.token_hex(8))
-        began = time.perf_counter()
-        try:
-            yield
-        except Exception as error:
-            self._codes.add(_code_of(error))
-            raise
-        finally:
-            self._note(self.execution_context.result)
-            self._tell(time.perf_counter() - began)
+        self._codes: set[str] = set()
+        self._began = time.perf_counter()
 
-    def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
-        yield
-        self._note(result)
-
-    def _note(self, result: object) -> None:
+    def note(self, result: object) -> None:
+        """The codes of a result's errors."""
         errors: list[GraphQLError] | None = getattr(result, "errors", None)
-        self._codes.update(_code_of(error) for error in errors or ())
+        if errors:
+            self._codes.update(map(_code_of, errors))
 
-    def _tell(self, seconds: float) -> None:
-        execution = self.execution_context
-        context: Context = execution.context
-        document = execution.graphql_document
-        figures = measuring(execution.schema).figures(document) if document else None
-        operation = figures.operation(execution.operation_name) if figures else None
+    def note_error(self, error: Exception) -> None:
+        self._codes.add(_code_of(error))
+
+    def tell(
+        self,
+        context: Context,
+        operation: OperationFigures | None,
+        digest: str,
+        variables: Mapping[str, Any] | None,
+    ) -> None:
+        seconds = time.perf_counter() - self._began
         viewer = context.caller.viewer
         if operation is None or operation.kind != "subscription":
             # A name of somebody unknown takes no place among those that have a label of their own.
@@ -109,14 +109,41 @@ class Watched(SchemaExtension):
             "operation",
             operation=_shown(operation.name) if operation else None,
             kind=operation.kind if operation else None,
-            hash=sha256((execution.query or "").encode(errors="replace")).hexdigest(),
+            hash=digest,
             viewer=str(viewer.user_id) if viewer else None,
-            cost=operation.cost(execution.variables) if operation else None,
+            cost=operation.cost(variables) if operation else None,
             duration_ms=round(seconds * 1_000, 1),
             outcome=" ".join(sorted(self._codes)) or "ok",
             refused=" ".join(context.refusals) or None,
             transport=context.transport,
         )
+
+
+class Watched(SchemaExtension):
+    """The line of an operation that goes Strawberry's way."""
+
+    def on_operation(self) -> Iterator[None]:
+        self._line = Line()
+        try:
+            yield
+        except Exception as error:
+            self._line.note_error(error)
+            raise
+        finally:
+            self._line.note(self.execution_context.result)
+            self._tell()
+
+    def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
+        yield
+        self._line.note(result)
+
+    def _tell(self) -> None:
+        execution = self.execution_context
+        document = execution.graphql_document
+        figures = measuring(execution.schema).figures(document) if document else None
+        operation = figures.operation(execution.operation_name) if figures else None
+        digest = sha256((execution.query or "").encode(errors="replace")).hexdigest()
+        self._line.tell(execution.context, operation, digest, execution.variables)
 
 
 def _code_of(error: Exception) -> str:
@@ -145,10 +172,18 @@ class EventCursorFirst(SchemaExtension):
     after that shows in a stream that begins there, though the state may show it too."""
 
     async def on_execute(self) -> AsyncIterator[None]:
-        context = self.execution_context.context
-        if "eventCursor" in (self.execution_context.query or "") and context.caller.viewer:
-            context.log_position = await reads.log_position()
+        if EVENT_CURSOR in (self.execution_context.query or ""):
+            await read_cursor(self.execution_context.context)
         yield
+
+
+EVENT_CURSOR = "eventCursor"
+
+
+async def read_cursor(context: Context) -> None:
+    """Reads where the log stands, for whoever may know."""
+    if context.caller.viewer:
+        context.log_position = await reads.log_position()
 
 
 class OneOperation(SchemaExtension):

@@ -1,6 +1,6 @@
 """Limits, on the one way that every operation takes, over HTTP and WebSocket: size, shape, cost, budget."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
 import strawberry
@@ -11,8 +11,8 @@ from strawberry.types.execution import ExecutionContext, PreExecutionError
 
 from api.context import Context
 from api.errors import Code, coded, throttled
-from api.figures import Measuring, OperationFigures
-from api.limits import Limits, too_dear, too_long, too_many_variables
+from api.figures import Figures, Measuring, OperationFigures
+from api.limits import too_dear, too_long, too_many_variables
 from api.schema.documents import KnownDocuments
 from api.schema.running import Runner
 
@@ -64,41 +64,57 @@ def measuring(schema: strawberry.Schema) -> Measuring:
     return cast(LimitedSchema, schema).measuring
 
 
+class Price:
+    """What an operation costs, once that is known, as its answer tells it."""
+
+    __slots__ = ("told",)
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {}
+
+
+async def priced(
+    figures: Figures,
+    operation: OperationFigures | None,
+    variables: Mapping[str, Any] | None,
+    context: Context,
+    price: Price,
+) -> GraphQLError | None:
+    """Why an operation is refused by its document's shape, its cost, or its caller's budget, which pays for it."""
+    limits = context.product.limits
+    if wrong := figures.too_much(limits):
+        return coded(Code.QUERY_TOO_COMPLEX, wrong)
+    if operation is None:
+        return None
+    cost = operation.cost(variables)
+    price.told = {"cost": {"requested": min(cost, 10**9), "limit": limits.cost}}
+    if wrong := too_dear(cost, limits):
+        return coded(Code.QUERY_TOO_COMPLEX, wrong)
+    wait = await _charged(context, cost)
+    return None if wait is None else throttled(wait)
+
+
 class Limited(SchemaExtension):
     """Refuses a document by its shape and cost before it is validated, takes the cost from the caller's budget, and
     tells it in `extensions.cost`, once for an operation. To stand after the extension that knows documents."""
 
-    _cost: dict[str, int] | None = None
-
     async def on_validate(self) -> AsyncIterator[None]:
-        refusal = await self._refusal()
-        if refusal is not None:
-            self.execution_context.pre_execution_errors = [refusal]
-        yield
-
-    async def _refusal(self) -> GraphQLError | None:
+        self._price = Price()
         execution = self.execution_context
-        context: Context = execution.context
-        limits = context.product.limits
         assert execution.graphql_document is not None
         figures = measuring(execution.schema).figures(execution.graphql_document)
-        if wrong := figures.too_much(limits):
-            return coded(Code.QUERY_TOO_COMPLEX, wrong)
         operation = figures.operation(execution.operation_name)
-        return await self._priced(operation, limits) if operation else None
+        refusal = await priced(figures, operation, execution.variables, execution.context, self._price)
+        if refusal is not None:
+            execution.pre_execution_errors = [refusal]
+        yield
 
-    async def _priced(self, operation: OperationFigures, limits: Limits) -> GraphQLError | None:
-        cost = operation.cost(self.execution_context.variables)
-        self._cost = {"requested": min(cost, 10**9), "limit": limits.cost}
-        if wrong := too_dear(cost, limits):
-            return coded(Code.QUERY_TOO_COMPLEX, wrong)
-        wait = await _charged(self.execution_context.context, cost)
-        return None if wait is None else throttled(wait)
+    _price: Price | None = None
 
     def get_results(self) -> dict[str, Any]:
         """Not again with each event of a stream."""
-        told, self._cost = self._cost, None
-        return {"cost": told} if told else {}
+        price, self._price = self._price, None
+        return price.told if price else {}
 
 
 async def _charged(context: Context, cost: int) -> int | None:

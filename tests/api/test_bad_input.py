@@ -550,7 +550,8 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "bad grammar": (b'{"query": "{"}', 200, "GRAPHQL_PARSE_FAILED"),
     "half a text": (b'{"query": "{ node(id: \\"\\\\ud800\\") { id } }"}', 200, "GRAPHQL_PARSE_FAILED"),
     "a document 3,000 deep": (b'{"query": "' + b"{a" * 3_000 + b'"}', 200, "QUERY_TOO_COMPLEX"),
-    "a document 400 deep": (b'{"query": "' + b"{a" * 400 + b'"}', 200, "GRAPHQL_PARSE_FAILED"),
+    "a document 400 deep": (b'{"query": "' + b"{a" * 400 + b'"}', 200, "QUERY_TOO_COMPLEX"),
+    "a document 100 deep": (b'{"query": "' + b"{a" * 100 + b'"}', 200, "GRAPHQL_PARSE_FAILED"),
     "an unknown field": (b'{"query": "{ nothing }"}', 200, "GRAPHQL_VALIDATION_FAILED"),
     "a number that is infinite": (
         b'{"query": "query($n: Int) { orders(first: $n) { totalCount } }", "variables": {"n": 1e400}}',

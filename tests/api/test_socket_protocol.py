@@ -278,8 +278,9 @@ WRONG = {
     "query($id: ID!) { node(id: $id) { id } }": "BAD_USER_INPUT",
     "{ orders { totalCount } }": "UNAUTHENTICATED",
     LIVE: "UNAUTHENTICATED",
-    "{" * 500: "GRAPHQL_PARSE_FAILED",
-    "{ a" * 300: "GRAPHQL_PARSE_FAILED",
+    "{" * 100: "GRAPHQL_PARSE_FAILED",
+    "{" * 500: "QUERY_TOO_COMPLEX",
+    "{ a" * 150: "GRAPHQL_PARSE_FAILED",
     "{ a" * 5_000: "QUERY_TOO_COMPLEX",
 }
 

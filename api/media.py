@@ -97,6 +97,7 @@ def _stream_of(range_: MediaType) -> Stream | None:
     return Stream.MULTIPART if range_.name == Stream.MULTIPART.value and is_ours and asks else None
 
 
+@lru_cache(maxsize=100)
 def is_json(content_type: str | None) -> bool:
     """Whether a body of this type is JSON as the specification has it: exactly `application/json`, in UTF-8."""
     given = _listed(content_type or "")

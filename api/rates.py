@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -34,10 +35,13 @@ def address_of(scope: Scope) -> str:
     """Where a request comes from: the proxy's word where it is believed, else the other end of the connection. An
     IPv6 host has 2^64 addresses of its own, so that all of those count as one."""
     client = scope.get("client")
-    if not client:
-        return NOWHERE
+    return _address(client[0]) if client else NOWHERE
+
+
+@lru_cache(maxsize=1_000)
+def _address(host: str) -> str:
     try:
-        address = ipaddress.ip_address(client[0])
+        address = ipaddress.ip_address(host)
     except ValueError:
         return NOWHERE
     if isinstance(address, ipaddress.IPv6Address):

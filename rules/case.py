@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from rules.money import Money
@@ -62,9 +63,29 @@ class Order:
 
     def is_late(self, now: datetime) -> bool:
         """The due date has passed with nothing delivered, and the order still waits for it."""
-        due = self.delivery_due_at
-        waits = self.status is OrderStatus.IN_PROGRESS and self.delivered_at is None
-        return waits and due is not None and due <= self.clock(now)
+        return is_late(self, now)
+
+
+class Awaited(Protocol):
+    """What tells whether a delivery is late: an order, or the row that holds it."""
+
+    @property
+    def status(self) -> OrderStatus: ...
+    @property
+    def delivery_due_at(self) -> datetime | None: ...
+    @property
+    def delivered_at(self) -> datetime | None: ...
+    @property
+    def frozen_at(self) -> datetime | None: ...
+
+
+def is_late(order: Awaited, now: datetime) -> bool:
+    """The due date has passed with nothing delivered, and the order still waits for it. A support case stops the
+    clock."""
+    due = order.delivery_due_at
+    if due is None or order.delivered_at is not None or order.status is not OrderStatus.IN_PROGRESS:
+        return False
+    return due <= (now if order.frozen_at is None else min(now, order.frozen_at))
 
 
 @dataclass(frozen=True, slots=True)

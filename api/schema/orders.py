@@ -16,7 +16,6 @@ from api.schema.money import Money
 from api.schema.nodes import Node
 from api.schema.people import User
 from api.schema.support import SupportCase
-from models.codec import thing
 from models.order import OrderRow
 from rules import case
 from rules.money import Money as Amount
@@ -66,7 +65,7 @@ class Order(Node):
         description="The due date has passed with nothing delivered. An open support case stops this clock too."
     )
     def is_late(self, info: Info[Context, None]) -> bool:
-        return thing(case.Order, self.row).is_late(info.context.now())
+        return case.is_late(self.row, info.context.now())
 
     @strawberry.field(description="The page behind the order's «Resolution Center» link.")
     def resolution_center(self) -> ResolutionCenter:

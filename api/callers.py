@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from api import blocked
-from api.auth import Claims, InvalidToken, Verifier
+from api.auth import Verifier
 from api.blocked import Blocked
+from api.claims import Claims, InvalidToken
 from api.errors import Code
 from models import people
 from models.database import connection

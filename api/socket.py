@@ -22,8 +22,9 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.utils.aio import aclosing
 
 from api import blocked
-from api.auth import InvalidToken, bearer_or_bare
+from api.auth import bearer_or_bare
 from api.callers import NOBODY, Caller, Callers
+from api.claims import InvalidToken
 from api.context import Context, Product
 from api.errors import Code, coded, presentable
 from api.http_errors import Refused

@@ -24,8 +24,9 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api import blocked
-from api.auth import InvalidToken, bearer
+from api.auth import bearer
 from api.callers import Caller, Callers
+from api.claims import InvalidToken
 from api.context import Context, Product
 from api.errors import Code, brief, coded
 from api.execution import by_engine

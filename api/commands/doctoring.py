@@ -9,7 +9,8 @@ from datetime import timedelta
 import click
 from graphql import parse, validate
 
-from api.auth import InvalidToken, JwksVerifier
+from api.auth import JwksVerifier
+from api.claims import InvalidToken
 from api.commands import starting
 from api.commands.starting import Problem
 from api.settings import PREFIX, Settings, unknown_settings, without_password

@@ -16,17 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
-from api.auth import (
-    LONGEST_TOKEN,
-    Claims,
-    InvalidToken,
-    JwksVerifier,
-    KeysUnavailable,
-    SharedSecretVerifier,
-    bearer,
-    bearer_or_bare,
-    mint,
-)
+from api.auth import JwksVerifier, SharedSecretVerifier, bearer, bearer_or_bare, mint
+from api.claims import LONGEST_TOKEN, Claims, InvalidToken, KeysUnavailable
 from tests.provider import EC_KEY, ED_KEY, NEW_RSA_KEY, RSA_KEY, PrivateKey, Provider, a_provider, jwk
 
 SECRET = "a secret for tests that is long enough"
@@ -626,7 +617,7 @@ async def test_an_answer_without_keys_changes_nothing(
 async def test_a_provider_that_never_answers_is_given_up(
     provider: Provider, verifier: JwksVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.auth.JwksKeys.PATIENCE", 0.05)
+    monkeypatch.setattr("api.key_sets.JwksKeys.PATIENCE", 0.05)
     provider.open.clear()
     with pytest.raises(KeysUnavailable):
         await verifier.verify(signed(RSA_KEY, "RS256", "one"))
@@ -635,7 +626,7 @@ async def test_a_provider_that_never_answers_is_given_up(
 async def test_a_provider_that_drips_is_given_up(
     provider: Provider, verifier: JwksVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.auth.JwksKeys.PATIENCE", 0.1)
+    monkeypatch.setattr("api.key_sets.JwksKeys.PATIENCE", 0.1)
     provider.pause_between_bytes = 0.01
     with pytest.raises(KeysUnavailable):
         await verifier.verify(signed(RSA_KEY, "RS256", "one"))

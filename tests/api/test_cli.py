@@ -16,7 +16,8 @@ import pytest
 import time_machine
 from graphql import build_schema
 
-from api.auth import Claims, InvalidToken, SharedSecretVerifier
+from api.auth import SharedSecretVerifier
+from api.claims import Claims, InvalidToken
 from api.commands import starting, sweeping
 from api.schema import print_sdl
 from api.settings import LOCAL_SECRET_FILE

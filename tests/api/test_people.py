@@ -8,7 +8,8 @@ from typing import Any
 import jwt
 import pytest
 
-from api.auth import JwksKeys, mint
+from api.auth import mint
+from api.key_sets import JwksKeys
 from models import UserRow
 from tests.provider import NEW_RSA_KEY, RSA_KEY, PrivateKey, a_provider, jwk
 from tests.service import SECRET, Service, a_service

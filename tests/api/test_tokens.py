@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from api.auth import JwksKeys
+from api.key_sets import JwksKeys
 from tests.database import HandClock
 from tests.frames import INIT, RawSocket, raw_socket, subscribe, text
 from tests.listening import the_log

@@ -17,7 +17,7 @@ Rows = dict[str, list[Row]]
 """Rows by table, in the columns' own names."""
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-"""When the crowd is looked at: its last orders were placed a moment before."""
+"""When the crowd is looked at, unless told otherwise: its last orders were placed a moment before."""
 YEAR = timedelta(days=365)
 CHUNK = 10_000
 _DAY = timedelta(days=1)
@@ -59,15 +59,16 @@ class Crowd:
     and lists, streams and commands find what they look for; but events don't say what they changed, so that no log of
     these orders can be replayed."""
 
-    def __init__(self, orders: int) -> None:
+    def __init__(self, orders: int, now: datetime = NOW) -> None:
         self.size = orders
+        self.now = now
         self.position = 0
         """How many events there are so far."""
         self._random = random.Random(7)
         self._made = 0
-        self.clients = [self._id(NOW - YEAR) for _ in range(max(10, orders // 20))]
-        self.freelancers = [self._id(NOW - YEAR) for _ in range(max(10, orders // 50))]
-        self.marketplaces = [self._id(NOW - YEAR) for _ in range(3)]
+        self.clients = [self._id(self.now - YEAR) for _ in range(max(10, orders // 20))]
+        self.freelancers = [self._id(self.now - YEAR) for _ in range(max(10, orders // 50))]
+        self.marketplaces = [self._id(self.now - YEAR) for _ in range(3)]
 
     def chunks(self) -> Iterator[Rows]:
         """All rows, parents first, so many orders at a time."""
@@ -81,15 +82,15 @@ class Crowd:
     def _people(self) -> list[Row]:
         named = {"client": self.clients, "freelancer": self.freelancers, "marketplace": self.marketplaces}
         return [
-            {"id": user_id, "subject": f"{kind}-{number}", "name": f"{kind}-{number}", "created_at": NOW - YEAR}
+            {"id": user_id, "subject": f"{kind}-{number}", "name": f"{kind}-{number}", "created_at": self.now - YEAR}
             for kind, ids in named.items()
             for number, user_id in enumerate(ids, start=1)
         ]
 
     def _order(self, number: int, rows: Rows) -> None:
         chance = self._random
-        placed = NOW - YEAR * (1 - (number + 1) / (self.size + 1))
-        age = NOW - placed
+        placed = self.now - YEAR * (1 - (number + 1) / (self.size + 1))
+        age = self.now - placed
         status = self._one_of(_FRESH if age < _DAY else _YOUNG if age < 12 * _DAY else _OLD)
         price = chance.randrange(1_000, 90_000)
         days = chance.randrange(2, 12)
@@ -103,8 +104,8 @@ class Crowd:
         delivered = started + days * _DAY / 2 if started and status not in (S.IN_PROGRESS, S.CANCELLED) else None
         if delivered:
             # Nobody's silence has completed an order yet.
-            delivered = min(max(delivered, NOW - 2.9 * _DAY) if status is S.DELIVERED else delivered, NOW)
-        ended = min(placed + days * _DAY, NOW) if status in (S.COMPLETED, S.CANCELLED) else None
+            delivered = min(max(delivered, self.now - 2.9 * _DAY) if status is S.DELIVERED else delivered, self.now)
+        ended = min(placed + days * _DAY, self.now) if status in (S.COMPLETED, S.CANCELLED) else None
         story = _Story(order_id, people, self)
         story.tells(OrderEventKind.ORDER_PLACED, placed, S.AWAITING_REQUIREMENTS, Role.MARKETPLACE)
         if started:
@@ -183,9 +184,9 @@ class Crowd:
         status = R.PENDING if not closed and chance.random() < 0.6 else self._one_of(_SETTLED)
         if kind is K.ORDER_UPDATE and status in (R.ACCEPTED, R.AUTO_ACCEPTED):
             status = R.ANSWERED
-        asked_at = NOW - timedelta(hours=47) * chance.random() if status is R.PENDING else placed + _DAY / 4
+        asked_at = self.now - timedelta(hours=47) * chance.random() if status is R.PENDING else placed + _DAY / 4
         asked_at = max(asked_at, placed)
-        settled = None if status is R.PENDING else min(asked_at + 2 * _DAY * chance.random(), NOW)
+        settled = None if status is R.PENDING else min(asked_at + 2 * _DAY * chance.random(), self.now)
         by = {R.WITHDRAWN: role, R.EXPIRED: Role.SYSTEM, R.AUTO_ACCEPTED: Role.SYSTEM, R.SUPERSEDED: Role.SYSTEM}
         offers = kind is K.PARTIAL_REFUND
         shares = kind is K.CANCELLATION and role is Role.FREELANCER
@@ -223,7 +224,7 @@ class Crowd:
 
     def _support_case(self, story: "_Story", status: OrderStatus, placed: datetime) -> Row:
         is_open = status not in (S.COMPLETED, S.CANCELLED)
-        opened = min(placed + _DAY, NOW)
+        opened = min(placed + _DAY, self.now)
         row = {
             "id": self._id(opened),
             "order_id": story.order_id,
@@ -234,7 +235,7 @@ class Crowd:
             "opened_at": opened,
             "decision": None if is_open else "CONTINUE_ORDER",
             "decision_message": None if is_open else "Go on.",
-            "resolved_at": None if is_open else min(opened + _DAY, NOW),
+            "resolved_at": None if is_open else min(opened + _DAY, self.now),
             **story.people,
         }
         story.others["support_cases"].append(row)
@@ -247,7 +248,7 @@ class Crowd:
         if accepted is None and status is not S.CANCELLED:
             return 0
         amount = price if accepted is None else accepted["amount_minor"]
-        created = NOW - _DAY if accepted is None else accepted["settled_at"]
+        created = self.now - _DAY if accepted is None else accepted["settled_at"]
         pending = self._random.random() < 0.01
         refund_id = self._id(created)
         story.others["refunds"].append(

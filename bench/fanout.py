@@ -66,7 +66,7 @@ class _Fanout:
         async with AsyncExitStack() as stack:
             before = machine.resident_bytes(self.server)
             sockets = await self._open(stack)
-            memory = (machine.resident_bytes(self.server) - before) / len(sockets)
+            memory = (machine.resident_bytes(self.server) - before) / max(1, len(sockets))
             listening = [
                 asyncio.create_task(self._listen(socket, watch.order_id))
                 for socket, watch in zip(sockets, self.plan.watches, strict=True)

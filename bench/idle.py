@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -19,13 +20,13 @@ from bench import machine
 from bench.server import SECRET, Server, serving
 
 _AT_ONCE = 50
-_SPARE_FILES = 200
+SPARE_FILES = 200
 _SUBSCRIPTION = "subscription { viewerEvents { id kind order { id } } }"
 
 
 def main() -> None:
     options = _options()
-    _allow_files(options.sockets * 2 + _SPARE_FILES)
+    allow_files(options.sockets * 2 + SPARE_FILES)
     print(f"- {machine.description()}\n- {machine.versions()}\n")
     print("| socket | number | KiB each |\n|---|---|---|")
     for title, step in _STEPS:
@@ -33,6 +34,9 @@ def main() -> None:
         with TemporaryDirectory() as folder, serving(Path(folder), 0) as server:
             kibibytes = asyncio.run(_measured(server, step, options.sockets))
         print(f"| {title} | {options.sockets:,} | {kibibytes:.1f} |", flush=True)
+
+
+_PING, _PONG = 0x89, 0x8A
 
 
 class Idle:
@@ -81,6 +85,15 @@ class Idle:
         found: dict[str, object] = json.loads(await self._reader.readexactly(size))
         return found
 
+    async def answer_pings(self) -> None:
+        """Until it is closed: whoever does not is cut off. Nothing else is to come."""
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                kind, size = await self._reader.readexactly(2)
+                payload = await self._reader.readexactly(size)
+                if kind == _PING:
+                    self._writer.write(bytes([_PONG, 0x80 | size]) + bytes(4) + payload)
+
     def close(self) -> None:
         self._writer.close()
 
@@ -107,7 +120,7 @@ async def _acknowledged(server: Server, number: int) -> Idle:
     return socket
 
 
-async def _subscribed(server: Server, number: int) -> Idle:
+async def subscribed(server: Server, number: int) -> Idle:
     socket = await _acknowledged(server, number)
     await socket.send({"id": "1", "type": "subscribe", "payload": {"query": _SUBSCRIPTION}})
     await socket.send({"type": "ping"})
@@ -120,16 +133,16 @@ _STEPS: tuple[tuple[str, Step], ...] = (
     ("connected, nothing sent", _only_connected),
     ("open, no connection_init", _silent),
     ("acknowledged, each of another user", _acknowledged),
-    ("with one subscription", _subscribed),
+    ("with one subscription", subscribed),
 )
 
 
 async def _measured(server: Server, step: Step, number: int) -> float:
     """After a tenth of them, so that what the first one brings in is not counted: KiB for each of the others."""
-    warm_up = await _opened(server, step, range(max(_AT_ONCE, number // 10)))
+    warm_up = await opened(server, step, range(max(_AT_ONCE, number // 10)))
     before = server.memory()
     began = time.monotonic()
-    sockets = await _opened(server, step, range(len(warm_up), len(warm_up) + number))
+    sockets = await opened(server, step, range(len(warm_up), len(warm_up) + number))
     await asyncio.sleep(0.5)
     after, took = server.memory(), time.monotonic() - began
     print(f"{number:,} opened in {took:.1f} s", file=sys.stderr)
@@ -138,7 +151,7 @@ async def _measured(server: Server, step: Step, number: int) -> float:
     return (after - before) / 1024 / number
 
 
-async def _opened(server: Server, step: Step, numbers: range) -> list[Idle]:
+async def opened(server: Server, step: Step, numbers: range) -> list[Idle]:
     sockets: list[Idle] = []
     for first in range(numbers.start, numbers.stop, _AT_ONCE):
         group = range(first, min(first + _AT_ONCE, numbers.stop))
@@ -146,7 +159,7 @@ async def _opened(server: Server, step: Step, numbers: range) -> list[Idle]:
     return sockets
 
 
-def _allow_files(number: int) -> None:
+def allow_files(number: int) -> None:
     """The server inherits it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < number:

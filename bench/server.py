@@ -31,9 +31,9 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, orders: int, database_url: str | None = None, **settings: str) -> Iterator[Server]:
+def serving(folder: Path, orders: int | None, database_url: str | None = None, **settings: str) -> Iterator[Server]:
     """The product with so many orders, as in production, for as long as the block runs; on SQLite, unless another
-    database is named, which must be migrated."""
+    database is named, which must be migrated. Without a number it takes the orders that are there."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)} | {
         "RESOLUTION_ENVIRONMENT": "production",
         "RESOLUTION_DATABASE_URL": database_url or f"sqlite://{folder}/bench.sqlite3",
@@ -46,8 +46,10 @@ def serving(folder: Path, orders: int, database_url: str | None = None, **settin
         **settings,
     }
     program = str(Path(sys.executable).parent / "resolution-center")
-    print(f"seeding {orders:,} orders", file=sys.stderr, flush=True)
-    subprocess.run([program, "seed", "--orders", str(orders)], cwd=folder, env=environ, check=True, stdout=sys.stderr)
+    if orders is not None:
+        print(f"seeding {orders:,} orders", file=sys.stderr, flush=True)
+        seed = [program, "seed", "--orders", str(orders)]
+        subprocess.run(seed, cwd=folder, env=environ, check=True, stdout=sys.stderr)
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [program, "serve", "--port", "0"], cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=log, text=True

@@ -50,9 +50,9 @@ def health() -> Work:
     return Work("W0", "a bare route, /health/live", [get("/health/live")], b'"ok"')
 
 
-def page_of_orders(world: World) -> Work:
-    """Each client's newest 20 orders."""
-    requests = [post(token(client), PAGE_OF_ORDERS, {"first": 20}) for client in world.clients]
+def page_of_orders(world: World, clients: Sequence[str] | None = None) -> Work:
+    """Each client's newest 20 orders, or those of some."""
+    requests = [post(token(client), PAGE_OF_ORDERS, {"first": 20}) for client in clients or world.clients]
     return Work(
         "W1", "a page of 20 orders with both people and their requests", requests, b'"data":{"orders":{"edges":[{'
     )

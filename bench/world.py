@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from api.auth import mint
 from bench.server import SECRET
 
-_ORDERS = """query($after: String) { orders(first: 100, after: $after, filter: {search: "BENCH-"}) {
+_ORDERS = """query($after: String, $named: String!) { orders(first: 100, after: $after, filter: {search: $named}) {
   nodes { id status price { currencyCode } client { subject } freelancer { subject }
     resolutionCenter { pendingRequests { kind } } }
   pageInfo { endCursor hasNextPage } } }"""
@@ -31,13 +32,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All seeded orders, the newest first."""
+    """Orders, the newest first."""
 
     orders: Sequence[Order]
 
     @classmethod
-    def read(cls, url: str) -> "World":
-        return cls([_order(node) for node in _nodes(url)])
+    def read(cls, url: str, named: str = "BENCH-", most: int | None = None) -> "World":
+        """All orders whose references say so, or the newest ones of them."""
+        return cls([_order(node) for node in islice(_nodes(url, named), most)])
 
     @property
     def clients(self) -> list[str]:
@@ -61,10 +63,10 @@ def asked(url: str, subject_token: str, document: str, variables: dict[str, Any]
     return answer["data"]
 
 
-def _nodes(url: str) -> Iterator[dict[str, Any]]:
+def _nodes(url: str, named: str) -> Iterator[dict[str, Any]]:
     after = None
     while True:
-        page = asked(url, token("bench-support", "support"), _ORDERS, {"after": after})["orders"]
+        page = asked(url, token("bench-support", "support"), _ORDERS, {"after": after, "named": named})["orders"]
         yield from page["nodes"]
         if not page["pageInfo"]["hasNextPage"]:
             return

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import SERVER, needs_postgres
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,3 +33,17 @@ def test_idle_sockets_are_measured_at_each_step_of_their_life() -> None:
     )
     for step in ("connected, nothing sent", "open, no connection_init", "acknowledged", "with one subscription"):
         assert done.stdout.count(f"| {step}") == 1, step
+
+
+@needs_postgres
+def test_growth_is_told_for_every_work() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.growth", "--quick", "--postgres", SERVER],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    )
+    for row in ("| W1: ", "| W2: ", "| W3: "):
+        assert done.stdout.count(row) == 1, row

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,16 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from bench import fanout, load, machine, tables, works
 from bench.postgresql import own_database
 from bench.server import SECRET, serving
-from bench.world import World
+from bench.world import World, asked, token
 
 PEERS = Path(__file__).parent / "peers"
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 OURS = "ours"
 _POSTGRES, _REDIS = "RESOLUTION_TEST_POSTGRES_URL", "RESOLUTION_TEST_REDIS_URL"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|\+00:00)")
+_MILLISECONDS = len("2026-11-24T08:00:00.000")
 _NODE = ("mercurius", "graphql-yoga", "graphql", "pg", "fastify")
 
 
@@ -141,11 +145,38 @@ def _peer(name: str, command: Sequence[str], environ: dict[str, str], *, writes:
         process.wait()
 
 
+def _compare(servers: Sequence[Running], world: World) -> None:
+    """Nobody is measured who answers something else than we do."""
+    order = world.orders[len(world.orders) // 2]
+    asks: tuple[tuple[str, dict[str, Any]], ...] = (
+        (works.PAGE_OF_ORDERS, {"first": 20}),
+        (works.ONE_ORDER, {"id": order.id}),
+    )
+    for document, variables in asks:
+        ours, *others = [_comparable(asked(server.url, token(order.client), document, variables)) for server in servers]
+        for server, other in zip(servers[1:], others, strict=True):
+            if other != ours:
+                raise RuntimeError(f"{server.name} answers {other}, and not {ours}")
+
+
+def _comparable(value: Any) -> Any:
+    """Cursors are each server's own, and instants have no microseconds where JavaScript writes them."""
+    match value:
+        case dict():
+            return {key: None if "cursor" in key.lower() else _comparable(inner) for key, inner in value.items()}
+        case list():
+            return list(map(_comparable, value))
+        case str() if _INSTANT.fullmatch(value):
+            return value[:_MILLISECONDS]
+    return value
+
+
 # ---------------------------------------------------------------- the measuring
 
 
 def _measured(servers: Sequence[Running], generator: load.Generator, extent: Extent) -> Results:
     world = World.read(servers[0].url)
+    _compare(servers, world)
     writers = [server for server in servers if server.writes]
     # Each order takes one offer: each round of each server has orders of its own.
     offers = works.Offers(world, parts=(extent.rounds + 1) * len(writers) + 1)

@@ -37,7 +37,7 @@ def test_idle_sockets_are_measured_at_each_step_of_their_life() -> None:
 
 @needs_postgres
 def test_growth_is_told_for_every_work() -> None:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own database server
         [sys.executable, "-m", "bench.growth", "--quick", "--postgres", SERVER],
         cwd=ROOT,
         capture_output=True,

@@ -11,11 +11,12 @@ import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
 
-from models import loading, saving, statements
+from models import loading, saving
 from models.idempotency import IdempotencyRow
 from models.order import OrderRow
 from models.outages import OutcomeUnknown, heals, in_transaction
 from models.people import ensure_users
+from models.statements import Values
 from rules import commands as c
 from rules import texts
 from rules.case import SYSTEM, Actor, Case, Ground
@@ -167,14 +168,13 @@ class Journal:
         decisions = [judgement.due]
         if judgement.decision and judgement.decision is not judgement.due:
             decisions.append(judgement.decision)
-        wrote = await saving.save(db, case, decisions, self.policy, ground)
+        kept = self._kept(by, key, judgement.decision, ground.now)
+        wrote = await saving.save(db, case, decisions, self.policy, ground, kept)
         if not wrote and isinstance(command, c.PassDeadlines):
             await saving.save_next_deadline(db, case, self.policy)
         if judgement.decision is None:
             return _Outcome(None, judgement.refusals, wrote=wrote)
-        done = Done(order_id, judgement.decision.subject, judgement.decision.case)
-        await self._remember(db, by, key, done, ground.now)
-        return _Outcome(done, wrote=wrote)
+        return _Outcome(Done(order_id, judgement.decision.subject, judgement.decision.case), wrote=wrote)
 
     async def _place(
         self, db: BaseDBAsyncClient, order: PlaceOrder, by: Viewer, key: IdempotencyKey | None
@@ -197,12 +197,13 @@ class Journal:
         ground = Ground(now, self.policy, self.new_id)
         decision: Decision = place(command, Actor(Role.MARKETPLACE, by.user_id), ground)
         if await OrderRow.filter(reference=decision.case.order.reference).using_db(db).exists():
+            # By this very request, perhaps, that came twice at once.
+            if key and (done := await self._done_before(db, None, by, key)):
+                return _Outcome(done)
             sentence = "There is an order with this reference already."
             raise Refused(Refusal(RefusalCode.REFERENCE_TAKEN, sentence, ("reference",)))
-        await saving.save(db, None, [decision], self.policy, ground)
-        done = Done(decision.subject, decision.subject, decision.case)
-        await self._remember(db, by, key, done, now)
-        return _Outcome(done, wrote=True)
+        await saving.save(db, None, [decision], self.policy, ground, self._kept(by, key, decision, now))
+        return _Outcome(Done(decision.subject, decision.subject, decision.case), wrote=True)
 
     @staticmethod
     async def _done_before(
@@ -215,19 +216,20 @@ class Journal:
             raise Refused(KEY_REUSED)
         return Done(order_id or row.subject_id, row.subject_id, None)
 
-    async def _remember(
-        self, db: BaseDBAsyncClient, by: Viewer | None, key: IdempotencyKey | None, done: Done, now: datetime
-    ) -> None:
-        if by and key:
-            row = {
-                "id": self.new_id(),
-                "user_id": by.user_id,
-                "key": key.key,
-                "fingerprint": key.fingerprint,
-                "subject_id": done.subject_id,
-                "created_at": now,
-            }
-            await statements.insert(db, IdempotencyRow, row)
+    def _kept(
+        self, by: Viewer | None, key: IdempotencyKey | None, decision: Decision | None, now: datetime
+    ) -> Values | None:
+        """The row that keeps what was done under the key."""
+        if by is None or key is None or decision is None:
+            return None
+        return {
+            "id": self.new_id(),
+            "user_id": by.user_id,
+            "key": key.key,
+            "fingerprint": key.fingerprint,
+            "subject_id": decision.subject,
+            "created_at": now,
+        }
 
 
 @dataclass(frozen=True, slots=True)

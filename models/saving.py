@@ -7,13 +7,14 @@ from uuid import UUID
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from models import statements
 from models.codec import changes_json, columns
 from models.confidence import ConfidenceRow
+from models.idempotency import IdempotencyRow
 from models.ledger import LedgerEntryRow
 from models.order import OrderRow
 from models.refund import RefundRow
 from models.request import RequestRow
+from models.statements import Values, Writing
 from models.support_case import SupportCaseRow
 from rules.case import Case, Ground
 from rules.deadlines import next_instant
@@ -27,33 +28,55 @@ END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 async def save(
-    db: BaseDBAsyncClient, before: Case | None, decisions: Sequence[Decision], policy: Policy, ground: Ground
+    db: BaseDBAsyncClient,
+    before: Case | None,
+    decisions: Sequence[Decision],
+    policy: Policy,
+    ground: Ground,
+    key: Values | None = None,
 ) -> bool:
-    """Writes all that the decisions changed, in the caller's transaction; false when they changed nothing. The log's
-    row is the last lock that is taken, so that positions are gapless and stand in the order of commit."""
+    """Writes all that the decisions changed, in the caller's transaction, with the row of the caller's key; false when
+    they changed nothing. The log's row is the last lock that is taken, so that positions are gapless and stand in the
+    order of commit."""
+    writing = Writing()
+    if key is not None:
+        writing.insert(IdempotencyRow, key)
     events = [event for decision in decisions for event in decision.events]
-    if not events:
-        return False
-    after = decisions[-1].case
-    order_values = _order_columns(events, after, policy)
-    if before is None:
-        await statements.insert(db, OrderRow, {"id": after.order.id, **order_values})
-    else:
-        await statements.update(db, OrderRow, after.order.id, order_values)
-    await _save_things(db, before, after, events)
-    await _save_entries(db, after, [entry for decision in decisions for entry in decision.entries], ground)
-    for decision in decisions:
-        if private := decision.confidence:
-            row = {"request_id": private.request_id, "reason": private.reason, "note": private.note}
-            await statements.insert(db, ConfidenceRow, row)
-    await statements.append(db, *[_row(event, after) for event in events])
-    return True
+    if events:
+        _collect(writing, before, decisions, events, policy, ground)
+    await writing.write(db)
+    return bool(events)
 
 
 async def save_next_deadline(db: BaseDBAsyncClient, case: Case, policy: Policy) -> None:
     """Puts the column right that the sweep looks at, when it found nothing to be due: another policy than today's
     reckoned it, and it would be found again for ever."""
-    await statements.update(db, OrderRow, case.order.id, {"next_deadline_at": next_instant(case, policy)})
+    writing = Writing()
+    writing.update(OrderRow, case.order.id, {"next_deadline_at": next_instant(case, policy)})
+    await writing.write(db)
+
+
+def _collect(
+    writing: Writing,
+    before: Case | None,
+    decisions: Sequence[Decision],
+    events: Sequence[Event],
+    policy: Policy,
+    ground: Ground,
+) -> None:
+    after = decisions[-1].case
+    order_values = _order_columns(events, after, policy)
+    if before is None:
+        writing.insert(OrderRow, {"id": after.order.id, **order_values})
+    else:
+        writing.update(OrderRow, after.order.id, order_values)
+    _collect_things(writing, before, after, events)
+    _collect_entries(writing, after, [entry for decision in decisions for entry in decision.entries], ground)
+    for decision in decisions:
+        if private := decision.confidence:
+            row = {"request_id": private.request_id, "reason": private.reason, "note": private.note}
+            writing.insert(ConfidenceRow, row)
+    writing.append(*[_row(event, after) for event in events])
 
 
 def _order_columns(events: Sequence[Event], after: Case, policy: Policy) -> dict[str, Any]:
@@ -76,7 +99,7 @@ def _derived(after: Case, policy: Policy) -> dict[str, Any]:
     }
 
 
-async def _save_things(db: BaseDBAsyncClient, before: Case | None, after: Case, events: Sequence[Event]) -> None:
+def _collect_things(writing: Writing, before: Case | None, after: Case, events: Sequence[Event]) -> None:
     order_id = after.order.id
     people = {
         "client_id": after.order.client_id,
@@ -85,24 +108,22 @@ async def _save_things(db: BaseDBAsyncClient, before: Case | None, after: Case, 
     }
     for request_id, values in _merged(events, Thing.REQUEST).items():
         if before and before.request(request_id):
-            await statements.update(db, RequestRow, request_id, columns(values))
+            writing.update(RequestRow, request_id, columns(values))
         else:
-            await statements.insert(
-                db, RequestRow, {"id": request_id, "order_id": order_id, **people, **columns(values)}
-            )
+            writing.insert(RequestRow, {"id": request_id, "order_id": order_id, **people, **columns(values)})
     for case_id, values in _merged(events, Thing.SUPPORT_CASE).items():
         if before and before.support_case(case_id):
-            await statements.update(db, SupportCaseRow, case_id, columns(values))
+            writing.update(SupportCaseRow, case_id, columns(values))
         else:
             opened = {"id": case_id, "order_id": order_id, **people, **columns(values)}
-            await statements.insert(db, SupportCaseRow, opened)
+            writing.insert(SupportCaseRow, opened)
     for refund_id, values in _merged(events, Thing.REFUND).items():
         if before and before.refund(refund_id):
-            await statements.update(db, RefundRow, refund_id, columns(values))
+            writing.update(RefundRow, refund_id, columns(values))
         else:
             at_once = values["created_at"]
             owed = {"id": refund_id, "order_id": order_id, "next_attempt_at": at_once, **columns(values)}
-            await statements.insert(db, RefundRow, owed)
+            writing.insert(RefundRow, owed)
 
 
 def _merged(events: Sequence[Event], thing: Thing) -> dict[UUID, dict[str, Any]]:
@@ -116,7 +137,7 @@ def _merged(events: Sequence[Event], thing: Thing) -> dict[UUID, dict[str, Any]]
     return found
 
 
-async def _save_entries(db: BaseDBAsyncClient, after: Case, entries: Sequence[Entry], ground: Ground) -> None:
+def _collect_entries(writing: Writing, after: Case, entries: Sequence[Entry], ground: Ground) -> None:
     rows = [
         {
             "id": ground.new_id(),
@@ -129,7 +150,7 @@ async def _save_entries(db: BaseDBAsyncClient, after: Case, entries: Sequence[En
         }
         for entry in entries
     ]
-    await statements.insert(db, LedgerEntryRow, *rows)
+    writing.insert(LedgerEntryRow, *rows)
 
 
 def _row(event: Event, after: Case) -> dict[str, Any]:

@@ -3,36 +3,26 @@
 The ORM would make each text anew. With the statements that are spared, an offer costs a process half of what it did on
 PostgreSQL (4.5 to 2.4 ms), and two thirds on SQLite."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any
+from functools import cache, lru_cache, partial
+from itertools import count
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pypika_tortoise.dialects import PostgreSQLQuery, SQLLiteQuery
 from pypika_tortoise.queries import Query
 from pypika_tortoise.terms import LiteralValue, Parameter, Term
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.exceptions import IntegrityError
 from tortoise.models import Model
 
 from models.event import EventRow, LogRow
 
 Values = Mapping[str, Any]
 """Of columns, by their names."""
-
-
-async def insert(db: BaseDBAsyncClient, kind: type[Model], *rows: Values) -> None:
-    """New rows of a table, in one statement. Columns that are not named get the default of their field, or nothing."""
-    if rows:
-        await db.execute_query(_inserting(db.capabilities.dialect, kind, len(rows)), _written(kind, rows))
-
-
-async def update(db: BaseDBAsyncClient, kind: type[Model], row_id: UUID, values: Values) -> bool:
-    """New values in the row of this id; false when there is none."""
-    columns = _columns(kind)
-    written = [columns[name].written(value) for name, value in values.items()]
-    text = _updating(db.capabilities.dialect, kind, tuple(values))
-    return bool((await db.execute_query(text, [*written, str(row_id)]))[0])
+_MOST_KEPT = 1_000
+"""Texts of whole changes: one for each mixture of rows that a change ever wrote."""
 
 
 async def touch(db: BaseDBAsyncClient, kind: type[Model], row_id: UUID) -> bool:
@@ -40,13 +30,49 @@ async def touch(db: BaseDBAsyncClient, kind: type[Model], row_id: UUID) -> bool:
     return bool((await db.execute_query(_touching(db.capabilities.dialect, kind), [str(row_id)]))[0])
 
 
-async def append(db: BaseDBAsyncClient, *events: Values) -> None:
-    """Events at the log's next positions: the last lock of a transaction, since all others wait for the log's row from
-    here on. PostgreSQL takes both in one statement, which spares them a round trip."""
-    *before, text = _appending(db.capabilities.dialect, len(events))
-    for taking in before:
-        await db.execute_query(taking)
-    await db.execute_query(text, _written(EventRow, events, without="position"))
+class Writing:
+    """All that a change writes, collected first and written at its end: in one statement on PostgreSQL, where each
+    costs a round trip, and piece by piece on SQLite, where each is a call. It spares an offer three round trips of
+    eight, and a process three tenths of its time. No row may be written twice: PostgreSQL's pieces don't see each
+    other, and it refuses the whole."""
+
+    def __init__(self) -> None:
+        self._pieces: list[_Piece] = []
+        self._values: list[list[Any]] = []
+        self._events: list[Values] = []
+
+    def insert(self, kind: type[Model], *rows: Values) -> None:
+        """New rows of a table. Columns that are not named get the default of their field, or nothing."""
+        if rows:
+            self._pieces.append(_Piece(kind, rows=len(rows)))
+            self._values.append(_written(kind, rows))
+
+    def update(self, kind: type[Model], row_id: UUID, values: Values) -> None:
+        """New values in the row of this id."""
+        self._pieces.append(_Piece(kind, names=tuple(values)))
+        self._values.append(_changed(kind, row_id, values))
+
+    def append(self, *events: Values) -> None:
+        """Events at the log's next positions. The log's row is the last lock that is taken, whatever was said before or
+        after: all other changes wait for it from there on, and it must wait for nobody."""
+        self._events += events
+
+    async def write(self, db: BaseDBAsyncClient) -> None:
+        """In the caller's transaction. IntegrityError: a table refuses it, or a row that is changed is not there."""
+        dialect, number = db.capabilities.dialect, len(self._events)
+        if dialect == "postgres" and number:
+            text = _whole(tuple(self._pieces), number)
+            written = [value for values in self._values for value in values]
+            await db.execute_query(text, written + _written(EventRow, self._events, without="position"))
+            return
+        for piece, values in zip(self._pieces, self._values, strict=True):
+            changed, _ = await db.execute_query(piece.text(dialect), values)
+            if piece.names and not changed:
+                raise IntegrityError(f"a row of {piece.kind._meta.db_table} is not there")
+        if number:
+            await db.execute_query(_taking(dialect, number))
+            text = _appending(dialect, number, '"log" WHERE "id"=1')
+            await db.execute_query(text, _written(EventRow, self._events, without="position"))
 
 
 # ---------------------------------------------------------------- texts
@@ -54,12 +80,51 @@ async def append(db: BaseDBAsyncClient, *events: Values) -> None:
 _QUERY: dict[str, type[Query]] = {"sqlite": SQLLiteQuery, "postgres": PostgreSQLQuery}
 
 
+class _Piece(NamedTuple):
+    """New rows of a table, or new values of these columns in one of its rows."""
+
+    kind: type[Model]
+    rows: int = 0
+    names: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> int:
+        """How many rows it writes."""
+        return self.rows or 1
+
+    @property
+    def width(self) -> int:
+        """How many values it takes."""
+        return self.rows * len(_columns(self.kind)) or len(self.names) + 1
+
+    def text(self, dialect: str, first: int = 1) -> str:
+        """The statement, with its values from this number on."""
+        if self.rows:
+            return _inserting(dialect, self.kind, self.rows, first)
+        return _updating(dialect, self.kind, self.names, first)
+
+
+@lru_cache(_MOST_KEPT)
+def _whole(pieces: tuple[_Piece, ...], events: int) -> str:
+    """All pieces, the log's next positions and the events in one statement of PostgreSQL's.
+
+    It does the parts of a WITH in no order of their own, save that what is counted is done before. So the log is asked
+    for positions by the number of rows that each piece has written: whatever may wait for another transaction (a unique
+    key that both write) has waited by then. It also sees that no row was missing: without a position no event can be
+    written, and all is refused."""
+    parts, written, first = [], [], 1
+    for number, piece in enumerate(pieces):
+        parts.append(f"w{number} AS ({piece.text('postgres', first)} RETURNING 1)")
+        written.append(f" AND (SELECT COUNT(*) FROM w{number})={piece.changes}")  # noqa: S608 - our own names
+        first += piece.width
+    parts.append(f'taken AS ({_taking("postgres", events)}{"".join(written)} RETURNING "position")')
+    return f"WITH {', '.join(parts)} {_appending('postgres', events, 'taken', first)}"
+
+
 @cache
-def _inserting(dialect: str, kind: type[Model], number: int) -> str:
-    width = len(_columns(kind))
-    rows: list[list[Term]] = [
-        [Parameter(idx=row * width + place) for place in range(1, width + 1)] for row in range(number)
-    ]
+def _inserting(dialect: str, kind: type[Model], number: int, first: int = 1) -> str:
+    places = count(first)
+    rows: list[list[Term]] = [[Parameter(idx=next(places)) for _ in _columns(kind)] for _ in range(number)]
     return _insert(dialect, kind, rows)
 
 
@@ -68,10 +133,10 @@ def _insert(dialect: str, kind: type[Model], rows: list[list[Term]]) -> str:
 
 
 @cache
-def _updating(dialect: str, kind: type[Model], names: tuple[str, ...]) -> str:
+def _updating(dialect: str, kind: type[Model], names: tuple[str, ...], first: int = 1) -> str:
     table, key = kind._meta.basetable, kind._meta.db_pk_column
-    text = _QUERY[dialect].update(table).where(table[key] == Parameter(idx=len(names) + 1))
-    for place, name in enumerate(names, start=1):
+    text = _QUERY[dialect].update(table).where(table[key] == Parameter(idx=first + len(names)))
+    for place, name in enumerate(names, start=first):
         text = text.set(name, Parameter(idx=place))
     return str(text)
 
@@ -83,20 +148,21 @@ def _touching(dialect: str, kind: type[Model]) -> str:
 
 
 @cache
-def _appending(dialect: str, number: int) -> tuple[str, ...]:
+def _taking(dialect: str, number: int) -> str:
     log = LogRow._meta.basetable
-    taking = str(_QUERY[dialect].update(log).where(log.id == 1).set(log.position, log.position + number))
-    source = "taken" if dialect == "postgres" else '"log" WHERE "id"=1'
-    others = len(_columns(EventRow)) - 1
+    return str(_QUERY[dialect].update(log).where(log.id == 1).set(log.position, log.position + number))
+
+
+@cache
+def _appending(dialect: str, number: int, source: str, first: int = 1) -> str:
+    """Events at the last positions that were taken, which stand in `source`."""
+    places = count(first)
     rows: list[list[Term]] = []
     for row in range(number):
-        values = iter(range(row * others + 1, (row + 1) * others + 1))
         position = LiteralValue(f'(SELECT "position" FROM {source})-{number - 1 - row}')  # noqa: S608 - our own names
-        rows.append([position if name == "position" else Parameter(idx=next(values)) for name in _columns(EventRow)])
-    text = _insert(dialect, EventRow, rows)
-    if dialect == "postgres":
-        return (f'WITH taken AS ({taking} RETURNING "position") {text}',)
-    return taking, text
+        columns = _columns(EventRow)
+        rows.append([position if name == "position" else Parameter(idx=next(places)) for name in columns])
+    return _insert(dialect, EventRow, rows)
 
 
 # ---------------------------------------------------------------- values
@@ -122,7 +188,7 @@ def _columns(kind: type[Model]) -> dict[str, _Column]:
     return found
 
 
-def _written(kind: type[Model], rows: tuple[Values, ...], without: str | None = None) -> list[Any]:
+def _written(kind: type[Model], rows: Sequence[Values], without: str | None = None) -> list[Any]:
     columns = _columns(kind)
     assert all(row.keys() <= columns.keys() for row in rows), f"{kind.__name__} has no such column"
     return [
@@ -131,3 +197,8 @@ def _written(kind: type[Model], rows: tuple[Values, ...], without: str | None = 
         for name, column in columns.items()
         if name != without
     ]
+
+
+def _changed(kind: type[Model], row_id: UUID, values: Values) -> list[Any]:
+    columns = _columns(kind)
+    return [*[columns[name].written(value) for name, value in values.items()], str(row_id)]

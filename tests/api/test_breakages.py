@@ -54,7 +54,7 @@ OFFER = mutation("offerPartialRefund", "request { id confidentialReason { code }
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("place", ["insert", "judge", "confidences"])
+@pytest.mark.parametrize("place", ["write", "judge", "confidences"])
 @pytest.mark.parametrize("made", BREAKAGES, ids=lambda made: getattr(made, "__qualname__", None))
 async def test_what_breaks_with_a_secret_in_its_words_tells_nobody(
     service: Service,
@@ -73,8 +73,8 @@ async def test_what_breaks_with_a_secret_in_its_words_tells_nobody(
         breaks()
 
     match place:
-        case "insert":
-            monkeypatch.setattr(statements, "insert", breaks_later)
+        case "write":
+            monkeypatch.setattr(statements.Writing, "write", breaks_later)
         case "judge":
             monkeypatch.setattr("models.journal.judge", breaks)
         case "confidences":

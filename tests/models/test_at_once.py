@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -10,9 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tortoise.models import Model
+from uuid_utils.compat import uuid7
 
-from models import EventRow, IdempotencyRow, OrderRow, UserRow
+from models import EventRow, IdempotencyRow, LogRow, OrderRow, UserRow
+from models.database import in_transaction
 from models.journal import Done, IdempotencyKey, Journal
+from models.outages import heals
+from models.statements import Values, Writing
 from rules import commands as c
 from rules.visibility import Viewer
 from rules.vocabulary import OrderEventKind, RefusalCode
@@ -33,7 +39,9 @@ from tests.database import (
 )
 from tests.processes import Process, processes
 from tests.remote import DONE, burst, perform, place, word
-from tests.world import a_call_for_support, a_plea_to_the_client, a_plea_to_the_freelancer, a_question, an_offer
+from tests.store import STORE, postgresql_only
+from tests.waiting import until
+from tests.world import START, a_call_for_support, a_plea_to_the_client, a_plea_to_the_freelancer, a_question, an_offer
 
 K, R = OrderEventKind, RefusalCode
 ROUNDS = 6
@@ -276,6 +284,117 @@ async def test_a_key_for_two_things_at_once_is_good_for_one_of_them(journal: Tes
         assert sorted(map(str, words)) == sorted(map(str, [DONE, (R.IDEMPOTENCY_KEY_REUSED,)]))
         opened = [(await kinds(order_id)).count(K.REQUEST_OPENED) for order_id in orders]
         assert sorted(opened) == [0, 1]
+    await assert_sound()
+
+
+# ---------------------------------------------------------------- who waits for whom
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+"""How many sessions wait for another."""
+
+
+@asynccontextmanager
+async def _written_by_another(kind: type[Model], row: Values) -> AsyncIterator[None]:
+    """A transaction has written this row, and ends when the block does."""
+    written, may_end = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        writing = Writing()
+        writing.insert(kind, row)
+        async with in_transaction() as db:
+            await writing.write(db)
+            written.set()
+            await may_end.wait()
+
+    holding = asyncio.create_task(hold())
+    await written.wait()
+    try:
+        yield
+    finally:
+        may_end.set()
+        await holding
+
+
+def _a_used_key(by: Viewer) -> Values:
+    given = {"id": uuid7(), "user_id": by.user_id, "key": a_key().key, "subject_id": uuid7()}
+    return given | {"fingerprint": "0" * 64, "created_at": START}
+
+
+def _an_offer_with_a_key(journal: Journal, order_id: UUID) -> Awaitable[Done]:
+    return journal.perform(order_id, an_offer(note="Between us."), FREELANCER, a_key())
+
+
+def _an_order_with_a_key(journal: Journal, _: UUID) -> Awaitable[Done]:
+    return journal.place(a_new_order("B-3"), MARKETPLACE, a_key())
+
+
+@postgresql_only
+@pytest.mark.parametrize(
+    ("doing", "written", "told"),
+    [
+        (_an_offer_with_a_key, "a key", R.IDEMPOTENCY_KEY_REUSED),
+        (_an_order_with_a_key, "a key", R.IDEMPOTENCY_KEY_REUSED),
+        (_an_order_with_a_key, "an order", R.REFERENCE_TAKEN),
+    ],
+)
+async def test_a_change_that_waits_for_what_another_writes_lets_all_others_write(
+    journal: TestJournal, doing: Callable[[Journal, UUID], Awaitable[Done]], written: str, told: RefusalCode
+) -> None:
+    own, other = [await a_started_order(journal, reference) for reference in ("B-1", "B-2")]
+    kind: type[Model] = IdempotencyRow
+    row = _a_used_key(FREELANCER if doing is _an_offer_with_a_key else MARKETPLACE)
+    if written == "an order":
+        order = await OrderRow.get(id=other)
+        like_it = {name: getattr(order, name) for name in OrderRow._meta.fields_db_projection}
+        kind, row = OrderRow, like_it | {"id": uuid7(), "reference": "B-3"}
+    async with asyncio.timeout(30):
+        async with _written_by_another(kind, row):
+            waiting = asyncio.create_task(outcome(doing(journal, own)))
+            await until(lambda: STORE.query(journal.url, WAITING) == [(1,)])
+            # Whoever had the log's row by now would make these wait.
+            for command in (a_question(), a_plea_to_the_freelancer()):
+                await journal.perform(other, command, CLIENT)
+            assert not waiting.done()
+        assert await waiting == (told,)
+    assert [event.position for event in await EventRow.all().order_by("position")] == list(range(1, 7))
+
+
+@postgresql_only
+async def test_a_key_for_two_orders_at_once_never_makes_each_wait_for_the_other(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healed: list[BaseException] = []
+
+    def noted(error: BaseException) -> bool:
+        if heals(error):
+            healed.append(error)
+        return heals(error)
+
+    monkeypatch.setattr("models.journal.heals", noted)
+    for number in range(20):
+        orders = [await a_started_order(journal, f"{side}-{number}") for side in ("A", "B", "C")]
+        keys = [IdempotencyKey(f"key {number}", digit * 64) for digit in "012"]
+        doing = [
+            outcome(journal.perform(order_id, an_offer(note="Between us."), FREELANCER, key))
+            for order_id, key in zip(orders, keys, strict=True)
+        ]
+        words = [word(told) for told in await asyncio.gather(*doing)]
+        assert words.count(DONE) == 1
+        assert words.count((R.IDEMPOTENCY_KEY_REUSED,)) == 2
+    assert not healed
+    await assert_sound()
+
+
+async def test_changes_of_many_orders_at_once_take_positions_without_a_gap(journal: TestJournal) -> None:
+    orders = [await a_started_order(journal, f"B-{number}") for number in range(12)]
+    for command, by in ((an_offer(note="Between us."), FREELANCER), (a_question(), CLIENT)):
+        # On PostgreSQL each waits for the log's row within the statement that writes all.
+        await asyncio.gather(
+            *(journal.perform(order_id, command, by, a_key(str(order_id) + by.user_id.hex)) for order_id in orders)
+        )
+    assert await EventRow.all().count() == 12 * 4
+    assert (await LogRow.get(id=1)).position == 12 * 4
     await assert_sound()
 
 

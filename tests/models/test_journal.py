@@ -307,13 +307,13 @@ async def test_the_first_statement_of_every_command_locks(
         assert offering[0].endswith("FOR NO KEY UPDATE")
     else:
         assert offering[0].startswith('UPDATE "orders"')
-    # The log is the last lock: whatever is taken after it is held while all others wait.
+    # The log is the last lock: whatever is taken after it is held while all others wait. PostgreSQL takes it in the
+    # statement that writes all; tests/models/test_at_once.py sees that nothing of it waits for anybody after that.
     for statements in (placing, offering):
         counter = next(n for n, statement in enumerate(statements) if 'UPDATE "log"' in statement)
-        tables = {
-            name for statement in statements[counter:] for name in re.findall(r'(?:UPDATE|INTO) "(\w+)"', statement)
-        }
-        assert tables == {"log", "events", "idempotency_keys"}
+        assert counter == len(statements) - (1 if ON_POSTGRESQL else 2)
+        tables = re.findall(r'(?:UPDATE|INTO) "(\w+)"', " ".join(statements[counter:]))
+        assert tables[-2:] == ["log", "events"]
         assert all(statement.startswith(("SELECT", "UPDATE", "INSERT", "WITH")) for statement in statements)
 
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import Awaitable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tortoise.exceptions import IntegrityError
@@ -21,11 +23,11 @@ from models import (
     RequestRow,
     SupportCaseRow,
     UserRow,
-    statements,
 )
-from models.database import connection
+from models.database import connection, in_transaction
+from models.statements import Values, Writing
 from rules import commands as c
-from rules.vocabulary import RefusalCode, SupportDecision
+from rules.vocabulary import RefusalCode, RequestStatus, SupportDecision
 from tests.database import (
     CLIENT,
     FREELANCER,
@@ -36,11 +38,13 @@ from tests.database import (
     a_key,
     a_refund_on_its_way,
     a_started_order,
+    assert_sound,
+    dump,
     outcome,
 )
 from tests.sent import noted
-from tests.store import ON_POSTGRESQL
-from tests.world import a_call_for_support, an_offer
+from tests.store import ON_POSTGRESQL, postgresql_only
+from tests.world import a_call_for_support, a_plea_to_the_client, a_question, an_offer
 
 TABLES: tuple[type[Model], ...] = (
     ConfidenceRow,
@@ -52,6 +56,18 @@ TABLES: tuple[type[Model], ...] = (
     RequestRow,
     SupportCaseRow,
 )
+
+
+async def inserted(kind: type[Model], *rows: Values) -> None:
+    writing = Writing()
+    writing.insert(kind, *rows)
+    await writing.write(connection())
+
+
+async def updated(kind: type[Model], row_id: UUID, values: Values) -> None:
+    writing = Writing()
+    writing.update(kind, row_id, values)
+    await writing.write(connection())
 
 
 async def test_what_is_sent_is_what_the_orm_sends(journal: TestJournal, caplog: pytest.LogCaptureFixture) -> None:
@@ -78,13 +94,13 @@ async def test_what_is_sent_is_what_the_orm_sends(journal: TestJournal, caplog: 
             # Each is there already, so that nothing comes of it.
             by_orm = await sent(row.save(force_create=True))
             assert len(by_orm) == 1
-            assert await sent(statements.insert(connection(), kind, {kind._meta.db_pk_column: key, **values})) == by_orm
+            assert await sent(inserted(kind, {kind._meta.db_pk_column: key, **values})) == by_orm
             if kind is EventRow:
                 continue
             # The ORM writes NULL into the text, for which each mixture of values would be a text of its own.
             some = {name: value for name, value in values.items() if value is not None}
             by_orm = await sent(kind.filter(pk=key).update(**some))
-            assert await sent(statements.update(connection(), kind, key, some)) == by_orm
+            assert await sent(updated(kind, key, some)) == by_orm
 
 
 async def test_columns_that_are_not_named_get_their_defaults(journal: TestJournal) -> None:
@@ -94,23 +110,16 @@ async def test_columns_that_are_not_named_get_their_defaults(journal: TestJourna
     for name in ("refunded_minor", "counted", "awaits_client", "frozen_at"):
         del given[name]
     new_id = uuid7()
-    await statements.insert(connection(), OrderRow, given | {"id": new_id, "reference": "B-1002"})
+    await inserted(OrderRow, given | {"id": new_id, "reference": "B-1002"})
     made = await OrderRow.get(id=new_id)
     assert (made.refunded_minor, made.counted, made.awaits_client, made.frozen_at) == (0, True, False, None)
 
 
 async def test_a_column_that_is_none_is_refused(journal: TestJournal) -> None:
     with pytest.raises(AssertionError, match="UserRow has no such column"):
-        await statements.insert(connection(), UserRow, {"id": uuid7(), "surname": "Lovelace"})
+        await inserted(UserRow, {"id": uuid7(), "surname": "Lovelace"})
     with pytest.raises(KeyError):
-        await statements.update(connection(), UserRow, uuid7(), {"surname": "Lovelace"})
-
-
-async def test_an_update_says_whether_there_is_such_a_row(journal: TestJournal) -> None:
-    order_id = await a_started_order(journal)
-    assert await statements.update(connection(), OrderRow, order_id, {"title": "Another logo"})
-    assert (await OrderRow.get(id=order_id)).title == "Another logo"
-    assert not await statements.update(connection(), OrderRow, uuid7(), {"title": "A third one"})
+        await updated(UserRow, uuid7(), {"surname": "Lovelace"})
 
 
 async def test_several_events_take_the_next_positions_in_their_order(journal: TestJournal) -> None:
@@ -127,13 +136,68 @@ async def test_several_events_take_the_next_positions_in_their_order(journal: Te
     assert (await LogRow.get(id=1)).position == events[-1].position
 
 
-async def test_an_offer_takes_eight_statements(journal: TestJournal) -> None:
-    # Beginning and end included; SQLite, where each costs next to nothing, takes two locks by statements of their own.
+async def test_an_offer_takes_five_statements(journal: TestJournal) -> None:
+    # Beginning and end included; SQLite, where each costs next to nothing, writes piece by piece.
     order_id = await a_started_order(journal)
     sent: list[str] = []
     with noted(sent.append):
         await journal.perform(order_id, an_offer(), FREELANCER)
-    assert len(sent) == (8 if ON_POSTGRESQL else 11), sent
+    assert len(sent) == (5 if ON_POSTGRESQL else 11), sent
+
+
+async def test_several_requests_refunds_and_entries_are_written_in_one_statement(journal: TestJournal) -> None:
+    order_id = await a_started_order(journal)
+    first = await journal.perform(order_id, an_offer(), FREELANCER, a_key("one"))
+    await journal.perform(order_id, c.AcceptRequest(first.subject_id), CLIENT, a_key("two"))
+    await journal.perform(order_id, a_question(), CLIENT)
+    await journal.perform(order_id, a_plea_to_the_client(), FREELANCER)
+    case = await journal.perform(order_id, a_call_for_support(), CLIENT)
+    sent: list[str] = []
+    with noted(sent.append):
+        decision = a_decision(case.subject_id, SupportDecision.CANCEL_ORDER)
+        await journal.perform(order_id, decision, SUPPORT, a_key("three"))
+    written = re.findall(r'(?:UPDATE|INTO) "(\w+)"', " ".join(sent).replace('FOR NO KEY UPDATE "orders"', ""))
+    tables = ["idempotency_keys", "orders", "requests", "requests", "support_cases", "refunds", "ledger_entries"]
+    assert written == ([] if ON_POSTGRESQL else ["orders"]) + [*tables, "log", "events"]
+    assert len([text for text in sent if "INTO" in text]) == (1 if ON_POSTGRESQL else 4)
+    assert await RequestRow.filter(order_id=order_id, status=RequestStatus.SUPERSEDED).count() == 2
+    assert await RefundRow.filter(order_id=order_id).count() == 2
+    assert await IdempotencyRow.filter(key="three", subject_id=case.subject_id).exists()
+    await assert_sound()
+
+
+async def test_a_change_of_a_row_that_is_not_there_is_refused_whole(journal: TestJournal) -> None:
+    order_id = await a_started_order(journal)
+    event = await EventRow.filter(order_id=order_id).order_by("-position").first()
+    assert event
+    before = await dump()
+    for missing in (uuid7(), order_id):
+        writing = Writing()
+        writing.update(OrderRow, missing, {"title": "Another logo"})
+        if missing == order_id:
+            # There, but of another table.
+            writing.update(RequestRow, missing, {"text": "Another reason"})
+        writing.append({name: getattr(event, name) for name in EventRow._meta.fields_db_projection} | {"sequence": 3})
+        with pytest.raises(IntegrityError):
+            async with in_transaction() as db:
+                await writing.write(db)
+    assert await dump() == before
+    await assert_sound()
+
+
+@postgresql_only
+async def test_a_row_that_is_written_twice_is_refused_whole(journal: TestJournal) -> None:
+    order_id = await a_started_order(journal)
+    before = await dump()
+    writing = Writing()
+    for title in ("Another logo", "A third one"):
+        writing.update(OrderRow, order_id, {"title": title})
+    event = await EventRow.get(position=2)
+    writing.append({name: getattr(event, name) for name in EventRow._meta.fields_db_projection} | {"sequence": 3})
+    with pytest.raises(IntegrityError):
+        async with in_transaction() as db:
+            await writing.write(db)
+    assert await dump() == before
 
 
 # ---------------------------------------------------------------- support cases

@@ -11,12 +11,11 @@ import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
 
-from models import loading, saving
+from models import loading, saving, statements
 from models.idempotency import IdempotencyRow
 from models.order import OrderRow
 from models.outages import OutcomeUnknown, heals, in_transaction
 from models.people import ensure_users
-from models.statements import Values
 from rules import commands as c
 from rules import texts
 from rules.case import SYSTEM, Actor, Case, Ground
@@ -209,16 +208,17 @@ class Journal:
     async def _done_before(
         db: BaseDBAsyncClient, order_id: UUID | None, by: Viewer, key: IdempotencyKey
     ) -> Done | None:
-        row = await IdempotencyRow.filter(user_id=by.user_id, key=key.key).using_db(db).first()
+        row = await statements.found(db, IdempotencyRow, {"user_id": by.user_id, "key": key.key})
         if row is None:
             return None
-        if row.fingerprint != key.fingerprint:
+        if row["fingerprint"] != key.fingerprint:
             raise Refused(KEY_REUSED)
-        return Done(order_id or row.subject_id, row.subject_id, None)
+        subject_id = UUID(str(row["subject_id"]))
+        return Done(order_id or subject_id, subject_id, None)
 
     def _kept(
         self, by: Viewer | None, key: IdempotencyKey | None, decision: Decision | None, now: datetime
-    ) -> Values | None:
+    ) -> statements.Values | None:
         """The row that keeps what was done under the key."""
         if by is None or key is None or decision is None:
             return None

@@ -30,6 +30,15 @@ async def touch(db: BaseDBAsyncClient, kind: type[Model], row_id: UUID) -> bool:
     return bool((await db.execute_query(_touching(db.capabilities.dialect, kind), [str(row_id)]))[0])
 
 
+async def found(db: BaseDBAsyncClient, kind: type[Model], values: Values) -> Mapping[str, Any] | None:
+    """A row that holds these values, as the driver gives it; None when there is none. For what people wrote, of which
+    `plain.rows` keeps no text: by the ORM, a key's row took a sixth of the time of an offer that has one."""
+    columns = _columns(kind)
+    written = [columns[name].written(value) for name, value in values.items()]
+    _, records = await db.execute_query(_finding(db.capabilities.dialect, kind, tuple(values)), written)
+    return records[0] if records else None
+
+
 class Writing:
     """All that a change writes, collected first and written at its end: in one statement on PostgreSQL, where each
     costs a round trip, and piece by piece on SQLite, where each is a call. It spares an offer three round trips of
@@ -145,6 +154,15 @@ def _updating(dialect: str, kind: type[Model], names: tuple[str, ...], first: in
 def _touching(dialect: str, kind: type[Model]) -> str:
     table, key = kind._meta.basetable, kind._meta.db_pk_column
     return str(_QUERY[dialect].update(table).where(table[key] == Parameter(idx=1)).set(key, table[key]))
+
+
+@cache
+def _finding(dialect: str, kind: type[Model], names: tuple[str, ...]) -> str:
+    table = kind._meta.basetable
+    text = _QUERY[dialect].from_(table).select(*_columns(kind)).limit(1)
+    for place, name in enumerate(names, start=1):
+        text = text.where(table[name] == Parameter(idx=place))
+    return str(text)
 
 
 @cache

@@ -23,6 +23,7 @@ from models import (
     RequestRow,
     SupportCaseRow,
     UserRow,
+    statements,
 )
 from models.database import connection, in_transaction
 from models.statements import Values, Writing
@@ -120,6 +121,16 @@ async def test_a_column_that_is_none_is_refused(journal: TestJournal) -> None:
         await inserted(UserRow, {"id": uuid7(), "surname": "Lovelace"})
     with pytest.raises(KeyError):
         await updated(UserRow, uuid7(), {"surname": "Lovelace"})
+
+
+async def test_a_row_is_found_by_what_it_holds(journal: TestJournal) -> None:
+    order_id = await a_started_order(journal)
+    offered = await journal.perform(order_id, an_offer(), FREELANCER, a_key("O'Key $1 «?»"))
+    row = await statements.found(connection(), IdempotencyRow, {"user_id": FREELANCER.user_id, "key": "O'Key $1 «?»"})
+    assert row
+    assert (UUID(str(row["subject_id"])), row["fingerprint"]) == (offered.subject_id, a_key().fingerprint)
+    for values in ({"user_id": CLIENT.user_id, "key": "O'Key $1 «?»"}, {"user_id": FREELANCER.user_id, "key": "O"}):
+        assert await statements.found(connection(), IdempotencyRow, values) is None
 
 
 async def test_several_events_take_the_next_positions_in_their_order(journal: TestJournal) -> None:

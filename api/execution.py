@@ -9,10 +9,10 @@ import strawberry
 from graphql import GraphQLField, GraphQLObjectType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import convert_arguments
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
+from api.arguments import arguments_of
 from api.context import Context
 from api.resolvers.center import still_pending
 from api.schema.center import ResolutionCenter
@@ -144,13 +144,13 @@ def _direct(schema: strawberry.Schema, field: StrawberryField) -> Reader:
     if takes_self and not named and info_name is None and not arguments:
         return Method(call)
     make_info = schema.config.info_class
-    registry, config = schema.schema_converter.scalar_registry, schema.config
+    convert = arguments_of(schema, arguments)
     if takes_self and not named and info_name == "info" and not arguments:
         return Resolver(lambda source, raw, **_: call(source, info=make_info(_raw_info=raw, _field=field)))
 
     def resolve(source: Any, raw: Any, **given: Any) -> Any:
         info = make_info(_raw_info=raw, _field=field)
-        named_values = convert_arguments(given, arguments, scalar_registry=registry, config=config, info=info)
+        named_values = convert(given)
         named_values |= dict.fromkeys(named, source)
         if info_name is not None:
             named_values[info_name] = info

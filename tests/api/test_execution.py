@@ -29,10 +29,11 @@ def switch() -> Iterator[Callable[[bool], None]]:
 
     def turn(on: bool) -> None:
         by_engine(schema)
-        schema.execution_context_class = Executing if on else StrawberryGraphQLCoreExecutionContext
+        if not on:
+            schema.execution_context_class, schema.engine = StrawberryGraphQLCoreExecutionContext, None
 
     yield turn
-    schema.execution_context_class, Executing.engine = before, engine
+    schema.execution_context_class, Executing.engine, schema.engine = before, engine, engine
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ from bench.server import SECRET
 
 _ORDERS = """query($after: String, $named: String!) { orders(first: 100, after: $after, filter: {search: $named}) {
   nodes { id status price { currencyCode } client { subject } freelancer { subject }
-    resolutionCenter { pendingRequests { kind } } }
+    resolutionCenter { requests(first: 20) { nodes { kind status } } } }
   pageInfo { endCursor hasNextPage } } }"""
 _OPEN_TO_OFFERS = {"IN_PROGRESS", "DELIVERED", "IN_REVISION"}
+_IN_THE_WAY = {"PENDING", "ACCEPTED", "AUTO_ACCEPTED"}
+"""Of another offer: there is one at a time, and none after one that was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ def _nodes(url: str, named: str) -> Iterator[dict[str, Any]]:
 
 
 def _order(node: dict[str, Any]) -> Order:
-    offered = any(request["kind"] == "PARTIAL_REFUND" for request in node["resolutionCenter"]["pendingRequests"])
+    requests = node["resolutionCenter"]["requests"]["nodes"]
+    offered = any(each["kind"] == "PARTIAL_REFUND" and each["status"] in _IN_THE_WAY for each in requests)
     return Order(
         id=node["id"],
         currency=node["price"]["currencyCode"],

@@ -11,13 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage, SlidingWindowCounterSupport, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from api.budgets import Budget, charged
 from api.errors import throttled
 
 log = structlog.get_logger(__name__)
@@ -116,26 +117,14 @@ class Counters(Storage, SlidingWindowCounterSupport):
         raise NotImplementedError
 
 
-def _seconds_until(window: tuple[int, float, int, float], limit: int, cost: int, period: int) -> int:
-    """When a refused cost would be taken, if nothing else came: the last minute's share melts as this one goes by, and
-    this one's when it is over."""
-    before, before_left, now, now_left = window
-    room = limit - cost - now
-    # What weighs less than one more is taken: the library rounds down.
-    if room >= 0:
-        wait = before_left - (room + 1) * period / before if before else 0.0
-    else:
-        wait = max(0.0, now_left - period) + period - (limit - cost + 1) * period / now
-    return max(1, math.floor(wait) + 1)
-
-
 class Rates:
     """Budgets a minute, in the cost units of `api.limits`. A budget of 0 is none. All processes share one count in
-    Redis where `url` names one; while it is away each counts alone, which lets more through, never less."""
+    Redis where `url` names one, and draw from it in portions; while it is away each counts alone, which lets more
+    through, never less."""
 
     def __init__(self, viewer: int, address: int, url: str | None) -> None:
-        self._viewer = RateLimitItemPerMinute(viewer, namespace="viewer") if viewer else None
-        self._address = RateLimitItemPerMinute(address, namespace="address") if address else None
+        self._viewer = Budget(RateLimitItemPerMinute(viewer, namespace="viewer")) if viewer else None
+        self._address = Budget(RateLimitItemPerMinute(address, namespace="address")) if address else None
         self._url = url
         self._local = SlidingWindowCounterRateLimiter(Counters())
         self._shared: SlidingWindowCounterRateLimiter | None = None
@@ -164,31 +153,31 @@ class Rates:
     async def charge(self, viewer_id: UUID | None, address: str, cost: int) -> int | None:
         """Takes the cost from the viewer's budget, or from the address's when nobody is known. None when it is there;
         else nothing is taken, and in so many seconds it would be."""
-        item, who = (self._viewer, str(viewer_id)) if viewer_id else (self._address, address)
-        if item is None:
+        budget = self._viewer if viewer_id else self._address
+        if budget is None or not cost:
             return None
+        who = viewer_id or address
         # More than a whole budget would never be taken.
-        cost = min(cost, item.amount)
+        cost = min(cost, budget.item.amount)
+        if self._shared is None:
+            return await charged(self._local, budget.item, who, cost)
+        if budget.pays(who, cost):
+            return None
+        async with budget.turn(who):
+            # Whoever had the turn before may have drawn enough, or found Redis away.
+            return None if budget.pays(who, cost) else await self._counted(budget, who, cost)
+
+    async def _counted(self, budget: Budget, who: UUID | str, cost: int) -> int | None:
         shared = self._shared if self._is_there() else None
         if shared is not None:
             try:
-                wait = await self._charged(shared, item, who, cost)
+                wait = await budget.drawn(shared, who, cost)
             except Exception as error:  # noqa: BLE001 - whatever it is, Redis does not count
                 self._rest(error)
             else:
                 self._works()
                 return wait
-        return await self._charged(self._local, item, who, cost)
-
-    async def _charged(
-        self, limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, who: str, cost: int
-    ) -> int | None:
-        if await limiter.hit(item, who, cost=cost):
-            return None
-        storage = limiter.storage
-        assert isinstance(storage, SlidingWindowCounterSupport)
-        period = item.get_expiry()
-        return _seconds_until(await storage.get_sliding_window(item.key_for(who), period), item.amount, cost, period)
+        return await charged(self._local, budget.item, who, cost)
 
     def _is_there(self) -> bool:
         return self._away_until is None or time.monotonic() >= self._away_until

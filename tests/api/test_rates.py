@@ -14,7 +14,8 @@ from limits import RateLimitItemPerMinute
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from websockets.exceptions import InvalidStatus
 
-from api.rates import Counters, OpenSockets, Rates, _seconds_until, address_of
+from api.budgets import seconds_until
+from api.rates import Counters, OpenSockets, Rates, address_of
 from tests.listening import the_log
 from tests.service import PATIENCE, a_service
 
@@ -117,7 +118,7 @@ async def test_a_minute_slides_and_the_wait_is_exact() -> None:
         clock.now += later
         if await limiter.hit(item, "ada", cost=cost):
             continue
-        wait = _seconds_until(await counters.get_sliding_window(item.key_for("ada"), 60), 100, cost, 60)
+        wait = seconds_until(await counters.get_sliding_window(item.key_for("ada"), 60), 100, cost, 60)
         then = clock.now
         clock.now = then + wait - 1.01
         assert not await limiter.test(item, "ada", cost=cost), (cost, wait)

@@ -17,8 +17,10 @@ PORTIONS = 50
 """The part of a budget that one process may hold of it is one in so many."""
 LEAST_PORTION = 100
 """A smaller portion is not worth drawing: such a budget is asked for each cost, one by one."""
-SELDOM = 3
+SELDOM = 2
 """Operations of a minute that are asked for one by one, before a process draws more than they cost."""
+GROWTH = 4
+"""How much more a purse may hold than was spent already: a viewer of whom little is seen holds little."""
 MARGIN = 0.1
 """Seconds by which a purse is forgotten before its window ends, since clocks differ a little."""
 MOST_PURSES = 10_000
@@ -52,8 +54,8 @@ class Budget:
     No window of the store sees more spent than the budget: what is drawn is counted when it is drawn, and what is left
     of it is forgotten before that window ends. A shorter life would only lose more: what is forgotten was counted.
     Nor is anybody refused while the store has room for what he lacks: it is asked for just that before it is said. So
-    all that can refuse too early is what other processes hold: each 1/50 of the budget at most, and never more than it
-    has spent for the same viewer within the minute. A process alone lets the whole budget through."""
+    all that can refuse too early is what other processes hold: each 1/50 of the budget at most, and no more than four
+    times what it has spent for the same viewer within the minute. A process alone lets the whole budget through."""
 
     def __init__(
         self, item: RateLimitItem, clock: Callable[[], float] = time.monotonic, most: int = MOST_PURSES
@@ -110,10 +112,9 @@ class Budget:
         return lack if await limiter.hit(self.item, str(who), cost=lack) else 0
 
     def _more(self, purse: _Purse) -> int:
-        """No more than was spent already, so that a viewer of whom little is seen holds little."""
         if purse.is_exact or not purse.knows_its_window or self._clock() >= purse.until:
             return 0
-        return min(self._portion, purse.spent)
+        return min(self._portion, purse.spent * GROWTH)
 
     async def _look_at_the_window(self, limiter: SlidingWindowCounterRateLimiter, purse: _Purse, who: Who) -> None:
         """The purse is good till the end of the store's window. The time is read before it is asked: what it says is

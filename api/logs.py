@@ -1,13 +1,14 @@
 """Logging: one pipeline for all that is logged here, readable or as JSON lines, that private text can't get
 through."""
 
+import contextlib
 import json
 import logging
 import math
 import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -45,17 +46,12 @@ def configure(level: str, layout: Literal["readable", "json"], stream: TextIO) -
     rooms; other libraries are heard from WARNING on, since below they print statements, frames and addresses.
     May be called again. uvicorn must be started with `log_config=None, access_log=False`, else it sets up its
     own."""
-    handler = _OneHandler(stream)
+    steps = [_first_line_of_asyncio, render_exceptions, redact, *_last_steps(layout)]
+    handler = _OneHandler(stream, [*_first_steps(), *steps])
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_first_steps(), structlog.stdlib.ExtraAdder()],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _first_line_of_asyncio,
-                render_exceptions,
-                redact,
-                *_last_steps(layout),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *steps],
         )
     )
     _rewire(handler, level.upper())
@@ -71,8 +67,55 @@ def configure(level: str, layout: Literal["readable", "json"], stream: TextIO) -
     )
 
 
+def tell(logger: logging.Logger, event: str, **fields: object) -> None:
+    """Logs an entry at the level info: what structlog's logger does, for the one line that each operation has. The
+    entry goes through the same steps, but not through the standard library's hands, which look for its caller, and wrap
+    and copy it: measured, 10 µs for 33. Where anybody besides our handler listens, or a filter stands in between, it
+    goes the long way."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    handler = _the_only_handler(logger)
+    if handler is None:
+        structlog.get_logger(logger.name).info(event, **fields)
+        return
+    fields["event"] = event
+    handler.tell(logger, fields)
+
+
+def _the_only_handler(logger: logging.Logger) -> "_OneHandler | None":
+    """Ours, if all that this logger is told would reach it, and nobody else."""
+    if logger.filters:
+        return None
+    found: _OneHandler | None = None
+    each: logging.Logger | None = logger
+    while each is not None:
+        for handler in each.handlers:
+            if found is not None or not isinstance(handler, _OneHandler):
+                return None
+            found = handler
+        each = each.parent if each.propagate else None
+    return found if found is not None and not found.filters and found.level <= logging.INFO else None
+
+
 class _OneHandler(logging.StreamHandler[TextIO]):
-    """Ours, so that a second `configure` can tell it from those of others."""
+    """Ours, so that a second `configure` can tell it from those of others. `steps` make an entry a line."""
+
+    def __init__(self, stream: TextIO, steps: Sequence[Processor]) -> None:
+        super().__init__(stream)
+        self._steps = steps
+
+    def tell(self, logger: logging.Logger, entry: EventDict) -> None:
+        """Writes an entry's line; one that can't be written is lost, as everywhere here."""
+        with contextlib.suppress(Exception):
+            line: Any = entry
+            for step in self._steps:
+                line = step(logger, "info", line)
+            self.acquire()
+            try:
+                self.stream.write(line + self.terminator)
+                self.flush()
+            finally:
+                self.release()
 
 
 def _first_steps() -> list[Processor]:
@@ -134,6 +177,11 @@ def is_private(key: str) -> bool:
 
 
 def _shown(value: Any, *, keep_lines: bool = False) -> Any:
+    # Nearly all values are of these, and no others' subclasses: half the time of an entry.
+    if type(value) is str:
+        return _blotted(value) if keep_lines else _on_one_line(_blotted(value))
+    if value is None or type(value) is int:
+        return value
     match value:
         case None | bool():
             return value

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -41,6 +42,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._series: dict[tuple[str, str], Histogram] = {}
         self._refusals = Counter(
             "resolution_refusals", "Mutations that were refused, by code.", ["code"], registry=self._registry
         )
@@ -48,10 +50,13 @@ class Metrics:
         self._figures = _Figures(tail, doorbell)
         self._registry.register(self._figures)
 
-    def operated(self, name: str | None, seconds: float, *, failed: bool) -> None:
-        """An operation is over."""
-        outcome = "error" if failed else "ok"
-        self._operations.labels(self._bounded(name), outcome).observe(seconds)
+    def operated(self, name: str | None, seconds: float, outcome: Literal["ok", "error", "gone"]) -> None:
+        """An operation is over; "gone": its client left before its answer was there."""
+        key = (self._bounded(name), outcome)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self._operations.labels(*key)
+        series.observe(seconds)
 
     def refused(self, code: str) -> None:
         """A mutation was refused."""

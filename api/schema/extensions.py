@@ -1,12 +1,13 @@
 """What happens around every operation: errors are made presentable, it is logged, the event cursor is read first."""
 
+import asyncio
 import logging
 import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from graphql import (
@@ -24,12 +25,12 @@ from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 from api.context import Context
 from api.errors import Code, coded, presentable
 from api.figures import OperationFigures
+from api.logs import tell as write_line
 from api.schema.limiting import measuring
 from models import reads
 
 LONGEST_NAME = 64
 
-log = structlog.get_logger(__name__)
 _lines = logging.getLogger(__name__)
 
 
@@ -73,12 +74,13 @@ class Line:
     """The one line in the log for an operation, when it is over, and its time for the metrics; a stream has none for
     those. What is logged holds nothing that somebody wrote: no variable, no document, no token."""
 
-    __slots__ = ("_began", "_codes")
+    __slots__ = ("_began", "_codes", "_is_gone")
 
     def __init__(self) -> None:
         # Not unbound: an operation has a task of its own, and what it begins logs the same id.
         structlog.contextvars.bind_contextvars(operation_id=secrets.token_hex(8))
         self._codes: set[str] = set()
+        self._is_gone = False
         self._began = time.perf_counter()
 
     def note(self, result: object) -> None:
@@ -87,8 +89,12 @@ class Line:
         if errors:
             self._codes.update(map(_code_of, errors))
 
-    def note_error(self, error: Exception) -> None:
-        self._codes.add(_code_of(error))
+    def note_error(self, error: BaseException) -> None:
+        """What ended the operation: a cancellation, when its client has left."""
+        if isinstance(error, Exception):
+            self._codes.add(_code_of(error))
+        elif isinstance(error, asyncio.CancelledError):
+            self._is_gone = True
 
     def tell(
         self,
@@ -99,13 +105,17 @@ class Line:
     ) -> None:
         seconds = time.perf_counter() - self._began
         viewer = context.caller.viewer
-        if operation is None or operation.kind != "subscription":
+        is_stream = operation is not None and operation.kind == "subscription"
+        # A stream is over when its client has enough of it.
+        otherwise: Literal["gone", "ok"] = "gone" if self._is_gone and not is_stream else "ok"
+        if not is_stream:
             # A name of somebody unknown takes no place among those that have a label of their own.
             name = operation.name if operation and viewer else None
-            context.product.metrics.operated(name, seconds, failed=bool(self._codes))
+            context.product.metrics.operated(name, seconds, "error" if self._codes else otherwise)
         if not _lines.isEnabledFor(logging.INFO):
             return
-        log.info(
+        write_line(
+            _lines,
             "operation",
             operation=_shown(operation.name) if operation else None,
             kind=operation.kind if operation else None,
@@ -113,7 +123,7 @@ class Line:
             viewer=str(viewer.user_id) if viewer else None,
             cost=operation.cost(variables) if operation else None,
             duration_ms=round(seconds * 1_000, 1),
-            outcome=" ".join(sorted(self._codes)) or "ok",
+            outcome=" ".join(sorted(self._codes)) or otherwise,
             refused=" ".join(context.refusals) or None,
             transport=context.transport,
         )
@@ -126,7 +136,7 @@ class Watched(SchemaExtension):
         self._line = Line()
         try:
             yield
-        except Exception as error:
+        except BaseException as error:
             self._line.note_error(error)
             raise
         finally:

@@ -76,6 +76,9 @@ class Ready:
                 result.errors = [presented(error) for error in result.errors]
             result.extensions = price.told
             return result
+        except BaseException as error:
+            line.note_error(error)
+            raise
         finally:
             line.note(result)
             line.tell(context, self._operation, self._digest, variables)

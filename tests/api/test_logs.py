@@ -1,21 +1,24 @@
 """Logging: one pipeline, two layouts, and nothing private in either."""
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
+import math
+import re
 import sqlite3
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import structlog
 
-from api.logs import OUR_ROOMS, configure, is_private
+from api.logs import OUR_ROOMS, configure, is_private, tell
 from tests.listening import logging_as_before
 
 MARK = "zebra-in-private"
@@ -93,6 +96,121 @@ def test_a_second_configure_takes_the_place_of_the_first() -> None:
     first, second = started(), started("readable")
     logging.getLogger("api").warning("once")
     assert first.getvalue() == "" and second.getvalue().count("once") == 1
+
+
+# ---------------------------------------------------------------- the line of an operation
+
+
+class Refund(StrEnum):
+    PARTIAL = "PARTIAL_REFUND"
+
+
+FIELDS: list[dict[str, Any]] = [
+    {
+        "operation": "OrderById",
+        "kind": "query",
+        "hash": "9f" * 32,
+        "viewer": str(uuid.UUID(int=7)),
+        "cost": 712,
+        "duration_ms": 4.1,
+        "outcome": "ok",
+        "refused": None,
+        "transport": "http stream",
+    },
+    {},
+    {
+        "zeta": 1,
+        "alpha": 2,
+        "on": True,
+        "odd": math.inf,
+        "refund": Refund.PARTIAL,
+        "at": datetime(2026, 11, 24, tzinfo=UTC),
+    },
+    {"operation": "é\u2028\x1b[31m\nforged", "half": "\ud800", "words": ["bearer eyJx", {"note": MARK, "n": 10**30}]},
+    {"token": MARK, "note": MARK, "row": object(), "url": f"redis://me:{MARK}@host", "jwt": "eyJhb.eyJzd.c2ln"},
+    {"exc_info": ValueError(MARK), "timestamp": "given", "level": "given"},
+]
+A_LOGGER = "api.schema.extensions"
+
+
+def line_of(stream: io.StringIO) -> str:
+    """What was written since the last time, apart from the instant."""
+    text = re.sub(r'("timestamp": ?)"2[^"]*Z"', r'\1"now"', stream.getvalue())
+    stream.seek(0)
+    stream.truncate()
+    return text
+
+
+@contextlib.contextmanager
+def alone(layout: Layout = "json", level: str = "info") -> Iterator[io.StringIO]:
+    """As in production, where nobody else listens; and no record is made."""
+    stream = started(layout, level)
+    root = logging.getLogger()
+    root.handlers[:] = root.handlers[-1:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logging.Logger, "makeRecord", not_to_be_called)
+        yield stream
+
+
+def not_to_be_called(*_: object, **__: object) -> logging.LogRecord:
+    raise AssertionError("a record was made")
+
+
+@pytest.mark.parametrize("fields", FIELDS, ids=range(len(FIELDS)))
+def test_a_line_that_goes_the_short_way_is_the_one_of_the_long_way_to_the_byte(fields: dict[str, Any]) -> None:
+    long = started()
+    structlog.contextvars.bind_contextvars(operation_id="5f" * 8, request="r-1", variables={"note": MARK}, cost=1)
+    structlog.get_logger(A_LOGGER).info("operation", **fields)
+    with alone() as short:
+        tell(logging.getLogger(A_LOGGER), "operation", **fields)
+        written = line_of(short)
+    assert written == line_of(long)
+    assert written.count("\n") == 1 and MARK not in written and "5f5f" in written
+
+
+def test_a_line_goes_the_long_way_where_others_listen_or_a_filter_stands_in_between() -> None:
+    class Heard(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record)
+
+    heard: list[logging.LogRecord] = []
+    logger, handler = logging.getLogger(A_LOGGER), Heard()
+    ours = started()
+    [root_handler] = [each for each in logging.getLogger().handlers if each.__class__.__name__ == "_OneHandler"]
+    logging.getLogger("api").addHandler(handler)
+    try:
+        tell(logger, "operation", cost=1)
+    finally:
+        logging.getLogger("api").removeHandler(handler)
+    assert len(heard) == 1 and json.loads(line_of(ours))["cost"] == 1
+    logging.getLogger().handlers[:] = [root_handler]
+    for filtered in (logger, root_handler):
+        filtered.addFilter(nothing := lambda _: False)
+        try:
+            tell(logger, "operation", cost=1)
+        finally:
+            filtered.removeFilter(nothing)
+    root_handler.setLevel("WARNING")
+    tell(logger, "operation", cost=1)
+    root_handler.setLevel("INFO")
+    assert line_of(ours) == ""
+    tell(logger, "operation", cost=1)
+    assert json.loads(line_of(ours))["cost"] == 1
+
+
+def test_a_line_obeys_the_level_and_the_layout() -> None:
+    with alone(level="warning") as stream:
+        tell(logging.getLogger(A_LOGGER), "operation", cost=1)
+        assert stream.getvalue() == ""
+    with alone("readable") as stream:
+        tell(logging.getLogger(A_LOGGER), "operation", cost=1, note=MARK)
+        assert "operation" in stream.getvalue() and "cost=1" in stream.getvalue() and MARK not in stream.getvalue()
+
+
+def test_a_line_whose_stream_is_closed_is_lost_like_any_other() -> None:
+    with alone() as stream:
+        stream.close()
+        tell(logging.getLogger(A_LOGGER), "operation", cost=1)
 
 
 # ---------------------------------------------------------------- private text

@@ -1,5 +1,6 @@
 """One line in the log for each operation: who, what, cost, time, end; and nothing that anybody wrote."""
 
+import asyncio
 import contextlib
 import io
 import json
@@ -139,6 +140,44 @@ async def test_over_websocket_each_operation_has_its_line_and_a_stream_when_it_e
         "websocket",
         2,
     )
+
+
+async def test_an_operation_whose_client_left_before_its_answer_is_gone_and_a_stream_that_is_left_is_over(
+    tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def slow() -> int:
+        begun.set()
+        await asyncio.sleep(PATIENCE)
+        raise AssertionError("nobody waits for this any more")
+
+    slowly = "query Slowly { eventCursor }"
+    async with served(tmp_path) as service:
+        async with service.socket("ada") as socket:
+            stream = await socket.subscribe("subscription Watch { viewerEvents { kind } }")
+            await service.place()
+            await stream.take(1)
+            monkeypatch.setattr(reads, "log_position", slow)
+            asked = await socket.subscribe(slowly)
+            await begun.wait()
+            await asked.stop()
+            await stream.stop()
+            await ends(await socket.subscribe("{ viewerScopes }"))
+        begun.clear()
+        headers = {"accept": "text/event-stream", "authorization": f"Bearer {service.token('ada')}"}
+        async with service.http.stream("POST", "/graphql", json={"query": slowly}, headers=headers):
+            await begun.wait()
+        async with asyncio.timeout(PATIENCE):
+            while len(found := [line for line in lines(log) if line["operation"] in ("Slowly", "Watch")]) < 3:  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.01)
+        metrics = (await service.http.get("/metrics")).text
+    assert sorted((line["operation"], line["transport"], line["outcome"]) for line in found) == [
+        ("Slowly", "http stream", "gone"),
+        ("Slowly", "websocket", "gone"),
+        ("Watch", "websocket", "ok"),
+    ]
+    assert 'resolution_operation_seconds_count{operation="Slowly",outcome="gone"} 2.0' in metrics
 
 
 async def test_an_order_is_played_and_nothing_that_anybody_wrote_is_in_the_log(

@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from functools import partial
+from typing import Generic, TypeVar
 from uuid import UUID
 
-from strawberry.dataloader import DataLoader
-
+from api.batching import Loader
 from models import reads
 from models.confidence import ConfidenceRow
 from models.event import EventRow
@@ -24,80 +24,82 @@ from rules.visibility import Viewer
 
 K = TypeVar("K")
 V = TypeVar("V")
+Find = Callable[["Loaders", list[K]], Awaitable[Mapping[K, V]]]
+
+
+class _Lazily(Generic[K, V]):
+    """A loader of each operation's, made when it is first wanted: one order with its people wants two of eighteen."""
+
+    def __init__(self, find: Find[K, V]) -> None:
+        self._find = find
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, loaders: "Loaders", _: type) -> Loader[K, V]:
+        loader = Loader(partial(self._find, loaders))
+        # Whoever asks again finds it there, and does not come here.
+        loaders.__dict__[self._name] = loader
+        return loader
+
+
+async def _log_position(_: "Loaders", __: Iterable[int]) -> dict[int, int]:
+    """Where the log stands, asked once for all that want to know at the same time; its key is 0."""
+    return {0: await reads.log_position()}
+
+
+def _by_span(
+    load: Callable[[Iterable[UUID], Span], Awaitable[Mapping[UUID, V]]],
+) -> Find[tuple[UUID, Span], V]:
+    """For the same part of many orders' lists: nearly always all of them want the same."""
+
+    async def find(_: "Loaders", keys: list[tuple[UUID, Span]]) -> dict[tuple[UUID, Span], V]:
+        wanted: dict[Span, list[UUID]] = {}
+        for order_id, span in keys:
+            wanted.setdefault(span, []).append(order_id)
+        return {
+            (order_id, span): value
+            for span, ids in wanted.items()
+            for order_id, value in (await load(ids, span)).items()
+        }
+
+    return find
+
+
+async def _cases(_: "Loaders", orders: list[OrderRow]) -> dict[OrderRow, Case]:
+    found = await reads.cases(orders)
+    return {order: found[order.id] for order in orders}
+
+
+async def _confidences(loaders: "Loaders", requests: list[RequestRow]) -> dict[RequestRow, ConfidenceRow]:
+    viewer = loaders.viewer()
+    found = await reads.confidences(viewer, requests) if viewer else {}
+    return {request: found[request.id] for request in requests if request.id in found}
 
 
 class Loaders:
     """One operation's loaders. They batch and keep nothing: a stream that lives for hours must not show what was."""
 
     def __init__(self, viewer: Callable[[], Viewer | None], clock: Callable[[], datetime], policy: Policy) -> None:
-        self.users: DataLoader[UUID, UserRow | None] = _batching(lambda ids: reads.by_ids(UserRow, ids))
-        self.orders: DataLoader[UUID, OrderRow | None] = _batching(lambda ids: reads.by_ids(OrderRow, ids))
-        self.requests: DataLoader[UUID, RequestRow | None] = _batching(lambda ids: reads.by_ids(RequestRow, ids))
-        self.support_cases: DataLoader[UUID, SupportCaseRow | None] = _batching(
-            lambda ids: reads.by_ids(SupportCaseRow, ids)
-        )
-        self.refunds: DataLoader[UUID, RefundRow | None] = _batching(lambda ids: reads.by_ids(RefundRow, ids))
-        self.events: DataLoader[tuple[UUID, int], EventRow | None] = _batching(reads.events_by_place)
-        self.refunds_by_request: DataLoader[UUID, RefundRow | None] = _batching(reads.refunds_by_request)
-        self.support_cases_by_order: DataLoader[UUID, SupportCaseRow | None] = _batching(reads.support_cases_by_order)
-        self.pending_requests: DataLoader[UUID, list[RequestRow] | None] = _batching(reads.pending_requests)
-        self.tallies: DataLoader[UUID, Tally | None] = _batching(lambda ids: reads.tallies(ids, clock(), policy))
-        self.earnings: DataLoader[UUID, list[Money] | None] = _batching(
-            lambda ids: reads.earnings(ids, clock(), policy)
-        )
-        self.log_position: DataLoader[int, int | None] = _batching(_log_position)
-        self.events_of_order: DataLoader[tuple[UUID, Span], list[EventRow] | None] = _by_span(reads.events_of_orders)
-        self.requests_of_order: DataLoader[tuple[UUID, Span], list[RequestRow] | None] = _by_span(
-            reads.requests_of_orders
-        )
-        self.numbers_of_events: DataLoader[UUID, int | None] = _batching(reads.numbers_of_events)
-        self.numbers_of_requests: DataLoader[UUID, int | None] = _batching(reads.numbers_of_requests)
-        self.cases: DataLoader[OrderRow, Case | None] = _by_id(reads.cases)
-        self.confidences: DataLoader[RequestRow, ConfidenceRow | None] = _by_id(
-            lambda rows: reads.confidences(who, rows) if (who := viewer()) else _nothing()
-        )
+        self.viewer = viewer
+        self.clock = clock
+        self.policy = policy
 
-
-def _batching(load: Callable[[Iterable[K]], Awaitable[Mapping[K, V]]]) -> DataLoader[K, V | None]:
-    async def load_all(keys: list[K]) -> list[V | None]:
-        found = await load(keys)
-        return [found.get(key) for key in keys]
-
-    return DataLoader(load_all, cache=False)
-
-
-def _by_span(
-    load: Callable[[Iterable[UUID], Span], Awaitable[Mapping[UUID, V]]],
-) -> DataLoader[tuple[UUID, Span], V | None]:
-    """For the same part of many orders' lists: nearly always all of them want the same."""
-
-    async def load_all(keys: list[tuple[UUID, Span]]) -> list[V | None]:
-        wanted: dict[Span, list[UUID]] = {}
-        for order_id, span in keys:
-            wanted.setdefault(span, []).append(order_id)
-        found = {span: await load(ids, span) for span, ids in wanted.items()}
-        return [found[span].get(order_id) for order_id, span in keys]
-
-    return DataLoader(load_all, cache=False)
-
-
-async def _log_position(_: Iterable[int]) -> dict[int, int]:
-    """Where the log stands, asked once for all that want to know at the same time; its key is 0."""
-    return {0: await reads.log_position()}
-
-
-R = TypeVar("R", OrderRow, RequestRow)
-
-
-def _by_id(load: Callable[[Iterable[R]], Awaitable[Mapping[UUID, V]]]) -> DataLoader[R, V | None]:
-    """For loads that need the rows themselves."""
-
-    async def load_all(rows: list[R]) -> list[V | None]:
-        found = await load(rows)
-        return [found.get(row.id) for row in rows]
-
-    return DataLoader(load_all, cache=False)
-
-
-async def _nothing() -> dict[UUID, ConfidenceRow]:
-    return {}
+    users: _Lazily[UUID, UserRow] = _Lazily(lambda _, ids: reads.by_ids(UserRow, ids))
+    orders: _Lazily[UUID, OrderRow] = _Lazily(lambda _, ids: reads.by_ids(OrderRow, ids))
+    requests: _Lazily[UUID, RequestRow] = _Lazily(lambda _, ids: reads.by_ids(RequestRow, ids))
+    support_cases: _Lazily[UUID, SupportCaseRow] = _Lazily(lambda _, ids: reads.by_ids(SupportCaseRow, ids))
+    refunds: _Lazily[UUID, RefundRow] = _Lazily(lambda _, ids: reads.by_ids(RefundRow, ids))
+    events: _Lazily[tuple[UUID, int], EventRow] = _Lazily(lambda _, places: reads.events_by_place(places))
+    refunds_by_request: _Lazily[UUID, RefundRow] = _Lazily(lambda _, ids: reads.refunds_by_request(ids))
+    support_cases_by_order: _Lazily[UUID, SupportCaseRow] = _Lazily(lambda _, ids: reads.support_cases_by_order(ids))
+    pending_requests: _Lazily[UUID, list[RequestRow]] = _Lazily(lambda _, ids: reads.pending_requests(ids))
+    tallies: _Lazily[UUID, Tally] = _Lazily(lambda its, ids: reads.tallies(ids, its.clock(), its.policy))
+    earnings: _Lazily[UUID, list[Money]] = _Lazily(lambda its, ids: reads.earnings(ids, its.clock(), its.policy))
+    log_position: _Lazily[int, int] = _Lazily(_log_position)
+    events_of_order: _Lazily[tuple[UUID, Span], list[EventRow]] = _Lazily(_by_span(reads.events_of_orders))
+    requests_of_order: _Lazily[tuple[UUID, Span], list[RequestRow]] = _Lazily(_by_span(reads.requests_of_orders))
+    numbers_of_events: _Lazily[UUID, int] = _Lazily(lambda _, ids: reads.numbers_of_events(ids))
+    numbers_of_requests: _Lazily[UUID, int] = _Lazily(lambda _, ids: reads.numbers_of_requests(ids))
+    cases: _Lazily[OrderRow, Case] = _Lazily(_cases)
+    confidences: _Lazily[RequestRow, ConfidenceRow] = _Lazily(_confidences)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
 from models import plain, statements
 from models.codec import event, thing
@@ -26,27 +27,34 @@ RELEVANT_REQUESTS = Q(status=RequestStatus.PENDING) | Q(
 async def locked(db: BaseDBAsyncClient, order_id: UUID) -> OrderRow | None:
     """The order's row, locked until the transaction ends, or None when there is none. The first statement of a
     transaction."""
-    order = OrderRow.filter(id=order_id).using_db(db)
     if db.capabilities.support_for_update:
-        # As strong as the lock that an update takes: what refers to the order need not wait.
-        order = order.select_for_update(no_key=True)
-    elif not await statements.touch(db, OrderRow, order_id):
-        # It writes, since SQLite would else read what another process is about to change.
+        rows = await plain.asked(_order_to_change, _order_to_change, order_id, db=db)
+    # It writes, since SQLite would else read what another process is about to change.
+    elif await statements.touch(db, OrderRow, order_id):
+        rows = await plain.asked(_order, _order, order_id, db=db)
+    else:
         return None
-    rows = await plain.rows(order)
     return rows[0] if rows else None
+
+
+def _order(order_id: UUID) -> QuerySet[OrderRow]:
+    return OrderRow.filter(id=order_id)
+
+
+def _order_to_change(order_id: UUID) -> QuerySet[OrderRow]:
+    """With a lock as strong as an update takes: what refers to the order need not wait."""
+    return _order(order_id).select_for_update(no_key=True)
 
 
 async def case(db: BaseDBAsyncClient, order: OrderRow, command: c.CaseCommand) -> Case:
     """The order with what is pending, and with the request, the support case or the refund that the command names."""
-    wanted = RELEVANT_REQUESTS
     if isinstance(command, c.RequestCommand):
-        wanted |= Q(id=command.request_id)
+        requests = await plain.asked(_relevant_and, _relevant_and, order.id, command.request_id, db=db)
+    else:
+        requests = await plain.asked(_relevant, _relevant, order.id, db=db)
     cases_wanted = Q(status=SupportCaseStatus.OPEN)
     if isinstance(command, c.DecideSupportCase):
         cases_wanted |= Q(id=command.case_id)
-    asked = RequestRow.filter(wanted, order_id=order.id).using_db(db).order_by("created_at", "id")
-    requests = await plain.rows(asked)
     support_cases: list[SupportCaseRow] = []
     if order.frozen_at is not None or order.status.is_closed or isinstance(command, c.DecideSupportCase):
         # An order that goes on and does not stand still has no open case: this spares most commands a statement.
@@ -55,6 +63,15 @@ async def case(db: BaseDBAsyncClient, order: OrderRow, command: c.CaseCommand) -
     if isinstance(command, c.SettleRefund):
         refunds = await plain.rows(RefundRow.filter(order_id=order.id, id=command.refund_id).using_db(db))
     return assembled(order, requests, support_cases, refunds)
+
+
+def _relevant(order_id: UUID) -> QuerySet[RequestRow]:
+    return RequestRow.filter(RELEVANT_REQUESTS, order_id=order_id).order_by("created_at", "id")
+
+
+def _relevant_and(order_id: UUID, request_id: UUID) -> QuerySet[RequestRow]:
+    wanted = RELEVANT_REQUESTS | Q(id=request_id)
+    return RequestRow.filter(wanted, order_id=order_id).order_by("created_at", "id")
 
 
 def assembled(

@@ -1,22 +1,28 @@
 """Rows by the driver: the ORM makes a query's text once, and it is kept; rows are built without the ORM's detours."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from itertools import count
+from typing import Any, TypeGuard, TypeVar
 from uuid import UUID
 
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.expressions import Q
 from tortoise.fields import Field
 from tortoise.fields.data import BooleanField, CharEnumFieldInstance, UUIDField
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from models.database import connection
 from models.instants import DatetimeField, in_utc
 
 R = TypeVar("R", bound=Model)
+
+Value = UUID | datetime | int | Sequence[UUID]
+"""What a kept text leaves open."""
 
 _MOST_KEPT = 1_000
 """Texts: one for each condition, order, limit and number of ids that was ever asked for."""
@@ -41,7 +47,103 @@ async def rows(query: QuerySet[R]) -> list[R]:
     return _built(query.model, db.capabilities.dialect, records)
 
 
-# ---------------------------------------------------------------- texts
+async def asked(
+    words: Hashable, query_of: Callable[..., QuerySet[R]], *values: Value, db: BaseDBAsyncClient | None = None
+) -> list[R]:
+    """The rows of the query that `query_of` makes of the values; what is asked in the same `words` differs in nothing
+    but them. The query is made once for all words that are the same: making it anew each time, and telling by its parts
+    that it is known, cost a process a tenth of its time for one order with its people."""
+    db = db or connection()
+    dialect = db.capabilities.dialect
+    # SQLite has no arrays: there a text is of one number of ids.
+    numbers = () if dialect == "postgres" else tuple([len(value) for value in values if _is_list(value)])
+    key = (dialect, words, numbers)
+    spoken = _spoken.get(key)
+    if spoken is None:
+        if len(_spoken) >= _MOST_KEPT:
+            _spoken.clear()
+        spoken = _spoken[key] = _spoken_by(dialect, query_of, values)
+    _, records = await db.execute_query(spoken.text, [_at(place, values, dialect) for place in spoken.places])
+    return _built(spoken.kind, dialect, records)
+
+
+# ---------------------------------------------------------------- texts of words
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What stands at one place of a text: a value, one of the ids of a value, or a constant."""
+
+    number: int | None
+    element: int | None = None
+    constant: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A query's text, and what it leaves open."""
+
+    kind: type[Any]
+    text: str
+    places: tuple[_Place, ...]
+
+
+_spoken: dict[Hashable, _Spoken] = {}
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[UUID]]:
+    return isinstance(value, list | tuple)
+
+
+def _at(place: _Place, values: Sequence[Any], dialect: str) -> Any:
+    if place.number is None:
+        return place.constant
+    value = values[place.number] if place.element is None else values[place.number][place.element]
+    # PostgreSQL's driver takes ids as they are.
+    return value if dialect == "postgres" else _as_written(value)
+
+
+def _spoken_by(dialect: str, query_of: Callable[..., QuerySet[Any]], values: Sequence[Value]) -> _Spoken:
+    """The text that the ORM makes of the query of stand-ins for the values."""
+    known: dict[Any, _Place] = {}
+    places = count()
+    query = query_of(*[_stood_in(number, value, dialect, known, places) for number, value in enumerate(values)])
+    query._choose_db_if_not_chosen()
+    query._make_query()
+    text, parameters = query.query.get_parameterized_sql()
+    found = [
+        known.get(written, _Place(None, constant=written))
+        if isinstance(written, str | datetime | int)
+        else _Place(None, constant=written)
+        for written in parameters
+    ]
+    assert set(known.values()) <= set(found), "a value has got lost"
+    if dialect == "postgres":
+        for number, place in enumerate(found, start=1):
+            if place.number is not None and _is_list(values[place.number]):
+                text = _with_an_array(text, number)
+    return _Spoken(query.model, text, tuple(found))
+
+
+def _stood_in(number: int, value: Value, dialect: str, known: dict[Any, _Place], places: Iterator[int]) -> Any:
+    if not _is_list(value):
+        found = _stand_in(value, next(places))
+        known[_as_written(found)] = _Place(number)
+        return found
+    ids = []
+    for element in range(1 if dialect == "postgres" else len(value)):
+        ids.append(_stand_in(value[element], next(places)))
+        known[_as_written(ids[-1])] = _Place(number, None if dialect == "postgres" else element)
+    return ids
+
+
+def _with_an_array(text: str, number: int) -> str:
+    """A list as an array: one text does for any number of ids."""
+    assert text.count(f" IN (${number})") == 1, "an id is not asked for as one of a list"
+    return text.replace(f" IN (${number})", f"=ANY(${number})")
+
+
+# ---------------------------------------------------------------- texts of queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +225,7 @@ def _made(query: QuerySet[Any], number: int) -> _Text:
         if not _is_taken(value):
             return value
         place = next(stand_ins)
-        found: UUID | datetime | int = _MOST - place
-        if isinstance(value, UUID):
-            found = UUID(int=(0x5EED << 112) + place)
-        elif isinstance(value, datetime):
-            found = _LAST - timedelta(microseconds=place)
+        found = _stand_in(value, place)
         known[_as_written(found)] = place
         return found
 
@@ -146,6 +244,13 @@ def _made(query: QuerySet[Any], number: int) -> _Text:
     places = tuple([(known.get(value) if isinstance(value, str | datetime | int) else None, value) for value in values])
     assert {place for place, _ in places if place is not None} == set(range(number)), "a value has got lost"
     return _Text(text, places)
+
+
+def _stand_in(value: Any, place: int) -> UUID | datetime | int:
+    """A value of this kind that nobody asks for."""
+    if isinstance(value, UUID):
+        return UUID(int=(0x5EED << 112) + place)
+    return _LAST - timedelta(microseconds=place) if isinstance(value, datetime) else _MOST - place
 
 
 _LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)

@@ -8,6 +8,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 from tortoise.functions import Count
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from models import plain
 from models.confidence import ConfidenceRow
@@ -30,7 +31,9 @@ OfOrder = TypeVar("OfOrder", EventRow, RequestRow)
 async def by_ids(kind: type[R], ids: Iterable[UUID]) -> dict[UUID, R]:
     """The rows of these ids. Whether the viewer may see them is the caller's question."""
     wanted = list(set(ids))
-    rows = await plain.rows(kind.filter(id__in=wanted)) if wanted else []
+    if not wanted:
+        return {}
+    rows = await plain.asked((by_ids, kind), lambda ids: kind.filter(id__in=ids), wanted)
     return {row.pk: row for row in rows}
 
 
@@ -132,8 +135,13 @@ async def support_cases_by_order(order_ids: Iterable[UUID]) -> dict[UUID, Suppor
 async def pending_requests(order_ids: Iterable[UUID]) -> dict[UUID, list[RequestRow]]:
     """Each order's pending requests, the soonest deadline first."""
     # Sorted here: with the order in its text, a database may walk along all deadlines to be spared it.
-    rows = await plain.rows(RequestRow.filter(order_id__in=list(set(order_ids)), status=RequestStatus.PENDING))
+    wanted = list(set(order_ids))
+    rows = await plain.asked(pending_requests, _pending, wanted) if wanted else []
     return _by_order(sorted(rows, key=lambda row: (row.respond_by, row.id)))
+
+
+def _pending(order_ids: list[UUID]) -> QuerySet[RequestRow]:
+    return RequestRow.filter(order_id__in=order_ids, status=RequestStatus.PENDING)
 
 
 async def cases(orders_read: Iterable[OrderRow]) -> dict[UUID, Case]:

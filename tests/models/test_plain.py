@@ -1,9 +1,9 @@
 """Plain rows are what the ORM gives, for whatever is asked and whatever the rows hold, on each database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -20,7 +20,7 @@ from models import EventRow, OrderRow, RefundRow, RequestRow, SupportCaseRow, Us
 from models.database import migrate, opened
 from rules.vocabulary import OrderStatus, RequestKind, RequestStatus
 from tests.postgres import a_postgres_database
-from tests.store import postgresql_only, sqlite_only
+from tests.store import ON_POSTGRESQL, postgresql_only, sqlite_only
 
 ORDERS = 300
 R = TypeVar("R", bound=Model)
@@ -38,7 +38,45 @@ async def _same(query: QuerySet[R]) -> list[R]:
     return by_orm
 
 
+async def _same_words(query_of: Callable[..., QuerySet[R]], *values: plain.Value) -> list[R]:
+    """What is asked in words, and by the ORM."""
+    by_orm = await query_of(*values)
+    for _ in range(2):
+        by_words = await plain.asked(query_of, query_of, *values)
+        assert [vars(row) for row in by_words] == [vars(row) for row in by_orm]
+    return by_orm
+
+
+def _by_ids(ids: Sequence[UUID]) -> QuerySet[OrderRow]:
+    return OrderRow.filter(id__in=ids).order_by("-created_at", "id")
+
+
+def _between(one: UUID, since: datetime, other: UUID, price: int) -> QuerySet[OrderRow]:
+    """Values of one kind in two places, and constants among them."""
+    sides = Q(client_id=one) | Q(freelancer_id=other)
+    wanted = [OrderStatus.COMPLETED, OrderStatus.CANCELLED]
+    return OrderRow.filter(
+        sides, status__in=wanted, counted=True, created_at__gte=since, price_minor__gt=price, version__gt=1
+    ).order_by("id")
+
+
+async def _try_words() -> None:
+    orders = await OrderRow.all().order_by("id")
+    ids = [order.id for order in orders]
+    before = len(plain._spoken)
+    for number in (1, 2, 30, 30):
+        assert len(await _same_words(_by_ids, ids[:number])) == number
+    # An array is one value, however long it is.
+    assert len(plain._spoken) - before == (1 if ON_POSTGRESQL else 3)
+    found = 0
+    for one, other in zip(orders[::2], orders[1::2], strict=True):
+        for since, price in ((NOW - YEAR, 0), (one.created_at, other.price_minor)):
+            found += len(await _same_words(_between, one.client_id, since, other.freelancer_id, price))
+    assert found > ORDERS
+
+
 async def _try_everything() -> None:
+    await _try_words()
     kinds: tuple[type[Model], ...] = (OrderRow, RequestRow, RefundRow, SupportCaseRow, UserRow)
     for kind in kinds:
         assert await _same(kind.all().order_by("id"))

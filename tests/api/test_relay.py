@@ -38,10 +38,11 @@ PAGE = """{ edges { cursor node { sequence } } pageInfo { hasNextPage hasPreviou
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    """A server with one order of Ada's with Farid on which four things happened."""
+    """A server with one order of Ada's with Farid on which five things happened, and nothing more will."""
     async with a_service(tmp_path_factory.mktemp("relay")) as service:
         order = await service.started("R-1")
         await service.do("ada", "acceptRequest", requestId=await service.offer(order))
+        await service.all_paid()
         yield service
 
 

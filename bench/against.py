@@ -218,7 +218,6 @@ LIVE_FIGURES: dict[str, Callable[[fanout.Delivered], float]] = {
     "delivered, % of what was to be": lambda found: len(found.lateness) / found.expected * 100,
     "server, % of a core": lambda found: found.server_cpu / found.seconds * 100,
     "server CPU, µs a delivery": lambda found: found.server_cpu / max(len(found.lateness), 1) * 1e6,
-    "memory, KiB a socket": lambda found: found.socket_bytes / 1024,
 }
 
 

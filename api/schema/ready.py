@@ -5,7 +5,6 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from graphql import ExecutionResult as GraphQLResult
-from graphql.execution.values import VariableValues
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
@@ -52,12 +51,12 @@ class Ready:
         return cls(kind, node, plan, engine, figures, operation, digest, EVENT_CURSOR in text)
 
     async def execute(
-        self, variables: dict[str, Any] | None, context: Context, extensions: dict[str, Any] | None
+        self, given: dict[str, Any] | None, context: Context, extensions: dict[str, Any] | None
     ) -> ExecutionResult | None:
         """The answer, its errors as a client may see them. None, with nothing done, when the variables are such that
         graphql-core has to do it."""
-        coerced = self._engine.coerced(self._node, variables)
-        if not isinstance(coerced, list) and self._plan.selection(coerced) is None:
+        variables = given or {}
+        if any(not isinstance(variables.get(name, True), bool) for name in self._plan.operation.conditions):
             return None
         line = Line()
         price = Price()
@@ -68,7 +67,7 @@ class Ready:
                 if refusal is not None:
                     result = PreExecutionError(None, [refusal])
                 else:
-                    result = await self._executed(coerced, context, extensions)
+                    result = await self._executed(variables, context, extensions)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is masked and logged
                 known = error if isinstance(error, GraphQLError) else GraphQLError("", original_error=error)
                 result = PreExecutionError(None, [known])
@@ -83,20 +82,22 @@ class Ready:
             line.note(result)
             line.tell(context, self._operation, self._digest, variables)
 
-    async def _refusal(self, variables: dict[str, Any] | None, context: Context, price: Price) -> GraphQLError | None:
+    async def _refusal(self, variables: dict[str, Any], context: Context, price: Price) -> GraphQLError | None:
         if wrong := too_many_variables(variables, context.product.limits):
             return coded(Code.BAD_USER_INPUT, wrong)
         return await priced(self._figures, self._operation, variables, context, price)
 
     async def _executed(
-        self, variables: VariableValues | list[GraphQLError], context: Context, extensions: dict[str, Any] | None
+        self, variables: dict[str, Any], context: Context, extensions: dict[str, Any] | None
     ) -> ExecutionResult:
         context.refuse_the_blocked()
         if self._reads_cursor:
             await read_cursor(context)
-        if isinstance(variables, list):
-            return ExecutionResult(None, variables)
-        answer = self._engine.begin(self._plan, Run(self._node, None, context, variables, extras=extensions))
+        # Not before it is paid for: there may be a thousand of them.
+        coerced = self._engine.coerced(self._node, variables)
+        if isinstance(coerced, list):
+            return ExecutionResult(None, coerced)
+        answer = self._engine.begin(self._plan, Run(self._node, None, context, coerced, extras=extensions))
         assert answer is not None, "there is a selection for these variables"
         found = answer if isinstance(answer, GraphQLResult) else await answer
         return ExecutionResult(found.data, found.errors)

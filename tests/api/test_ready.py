@@ -54,7 +54,7 @@ CASES = {
     "a variable of the wrong kind": Case(ORDERS, variables={"first": "one"}),
     "a variable with a broken text": Case("query($id: ID!) { node(id: $id) { id } }", variables={"id": "\ud800"}),
     "a variable that is missing": Case("query($id: ID!) { node(id: $id) { id } }"),
-    "too many variables": Case(ORDERS, variables={"first": 2, "more": [0] * 1_001}),
+    "too many variables": Case(ORDERS, variables={"first": 2, "more": [0] * 1_001}, before={"first": 2}),
     "too dear": Case(DEAR, variables={"n": 100}, before={"n": 1}),
     "a mutation that is refused": Case(OFFER, "farid", {"input": NOWHERE | {"confidentialReason": "QUALITY"}}),
     "a mutation by nobody": Case(OFFER, None, {"input": NOWHERE | {"confidentialReason": "QUALITY"}}),
@@ -175,6 +175,21 @@ async def test_budgets_hold_on_the_short_way(tmp_path: Path, way: Way) -> None:
         assert way.taken
         assert {answer.status_code for answer in costs} == {200, 429}
         assert costs[-1].headers["retry-after"]
+
+
+async def test_nothing_is_coerced_for_whoever_has_not_paid(
+    tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_service(tmp_path, RESOLUTION_RATE_VIEWER="100") as service:
+        case = Case("query($id: ID!) { node(id: $id) { id } }", variables={"id": "x"})
+        while (await asked(service, case)).status_code == 200:
+            pass
+        monkeypatch.setattr(type(schema.engine), "coerced", None)
+        way.taken.clear()
+        assert (await asked(service, case)).status_code == 429
+        tall = Case(case.text, variables={"id": "x", "more": [0] * 1_001})
+        assert (await asked(service, tall)).json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+        assert len(way.taken) == 2
 
 
 async def test_limits_are_those_of_the_server_that_is_asked(tmp_path: Path, way: Way) -> None:

@@ -20,16 +20,18 @@ from subscriptions.tail import EVERYTHING, Interest
 async def order_events(context: Context, order_id: str, after: str | None) -> AsyncGenerator[EventRow, None]:
     """The stream of one order's events. Raises NOT_FOUND for an order that the viewer may not see, CURSOR_INVALID for
     its cursor."""
+    _ = context.viewer
+    now = await reads.log_position()
     value = uuid_of(Kind.ORDER, order_id)
     if value is None or await visible_order(context, value) is None:
         raise coded(Code.NOT_FOUND, "There is no such order that you may see.")
-    return await _events(context, Interest(order_id=value), reads.events_of_order(value), after)
+    return _events(context, Interest(order_id=value), reads.events_of_order(value), after, now)
 
 
 async def viewer_events(context: Context, after: str | None) -> AsyncGenerator[EventRow, None]:
     """The stream of the events of all orders that the viewer may see."""
     viewer = context.viewer
-    return await _events(context, _interest(viewer), reads.events_of_viewer(viewer), after)
+    return _events(context, _interest(viewer), reads.events_of_viewer(viewer), after, await reads.log_position())
 
 
 async def dashboard(context: Context) -> AsyncGenerator[Figures, None]:
@@ -44,10 +46,12 @@ async def dashboard(context: Context) -> AsyncGenerator[Figures, None]:
             yield snapshot
 
 
-async def _events(
-    context: Context, interest: Interest, in_log: EventQueries, after: str | None
+def _events(
+    context: Context, interest: Interest, in_log: EventQueries, after: str | None, now: int
 ) -> AsyncGenerator[EventRow, None]:
-    position = None if after is None else position_of(context, after, await reads.log_position())
+    """From a cursor, or from now: where the log stood before anything else was asked, so that whatever a client causes
+    once it has sent its subscription is in the stream."""
+    position = now if after is None else position_of(context, after, now)
     return stream.events(context.product.tail, interest, in_log, position, _may_see(context))
 
 

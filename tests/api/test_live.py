@@ -7,13 +7,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from api.context import Context
 from api.ids import Kind, uuid_of
+from api.resolvers import things
 from models.cursors import EventCursors
 from models.event import EventRow
+from models.order import OrderRow
 from subscriptions.tail import INBOX, Inbox
 from tests.database import HandClock, a_burst
 from tests.listening import the_log
@@ -368,3 +372,27 @@ async def _until_streams(service: Service, number: int) -> None:
     async with asyncio.timeout(PATIENCE):
         while await _streams(service) != number:  # noqa: ASYNC110 - asked from outside
             await asyncio.sleep(0.02)
+
+
+async def test_what_happens_while_a_stream_is_still_beginning_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(context: Context, order_id: UUID) -> OrderRow | None:
+        asked.set()
+        await may_go_on.wait()
+        return await things.order(context, order_id)
+
+    async with a_service(tmp_path) as service, service.socket("ada") as socket:
+        order_id = await service.started()
+        monkeypatch.setattr("api.resolvers.live.visible_order", slowly)
+        watching = await socket.subscribe(
+            "subscription($id: ID!) { orderEvents(orderId: $id) { sequence kind } }", id=order_id
+        )
+        async with asyncio.timeout(PATIENCE):
+            await asked.wait()
+        await service.offer(order_id)
+        may_go_on.set()
+        [data] = await watching.take(1)
+        assert data["orderEvents"] == {"sequence": 3, "kind": "REQUEST_OPENED"}

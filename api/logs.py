@@ -70,7 +70,7 @@ def configure(level: str, layout: Literal["readable", "json"], stream: TextIO) -
 def tell(logger: logging.Logger, event: str, **fields: object) -> None:
     """Logs an entry at the level info: what structlog's logger does, for the one line that each operation has. The
     entry goes through the same steps, but not through the standard library's hands, which look for its caller, and wrap
-    and copy it: measured, 10 µs for 33. Where anybody besides our handler listens, or a filter stands in between, it
+    and copy it: measured, 12 µs for 30. Where anybody besides our handler listens, or a filter stands in between, it
     goes the long way."""
     if not logger.isEnabledFor(logging.INFO):
         return

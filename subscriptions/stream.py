@@ -20,14 +20,14 @@ async def events(
     tail: Tail,
     interest: Interest,
     in_log: EventQueries,
-    after: int | None,
+    after: int,
     may_see: Callable[[EventRow], bool],
 ) -> AsyncGenerator[EventRow, None]:
-    """The events that concern the interest: those in the log after a position, then live; without one, live from now.
-    `may_see` is asked again for every event. A reader that can't keep up costs the others nothing: it goes back to
-    reading the log, at its own pace."""
+    """The events that concern the interest: those in the log after a position, then live. `may_see` is asked again for
+    every event. A reader that can't keep up costs the others nothing: it goes back to reading the log, at its own
+    pace."""
     with tail.inbox(interest) as inbox:
-        position = await reads.log_position() if after is None else after
+        position = after
         while True:
             async for row in _from_log(in_log, position, inbox.since):
                 position = row.position

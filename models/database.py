@@ -189,6 +189,7 @@ def _connection(url: str, pool_size: int, statement_timeout_ms: int) -> dict[str
     if is_embedded(url):
         found["credentials"] = _SQLITE_PRAGMAS | credentials
         return found
+    found["engine"] = "models.postgresql"
     credentials["reset"] = _as_it_is
     credentials.setdefault("minsize", 1)
     credentials.setdefault("maxsize", pool_size)

@@ -63,4 +63,6 @@ def _clients() -> list[type]:
         from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
     except ImportError:
         return clients
-    return [*clients, AsyncpgDBClient, TransactionWrapper]
+    from models.postgresql import PostgreSQL, Transaction
+
+    return [*clients, AsyncpgDBClient, TransactionWrapper, PostgreSQL, Transaction]

@@ -1,0 +1,196 @@
+"""PostgreSQL for Tortoise, by asyncpg: a statement costs little more than its session, and sessions change hands at
+once."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]  # an extra, and without types
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import TransactionContext, TransactionContextPooled
+from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
+
+IDLE = 60.0
+"""Seconds after which a session that nobody has wanted goes back to asyncpg's own keeping, which closes it in time."""
+_MOST_QUERIES = 50_000
+_LIFETIME = 300.0
+"""asyncpg's own: of a session in statements, and of one that is not used in seconds."""
+_CHANGES = ("UPDATE", "DELETE", "INSERT")
+
+Rows = tuple[int, Sequence[Any]]
+"""How many rows were changed or found, and those that were found."""
+
+
+class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
+    """asyncpg's pool, which hands on a session as it was given back when there is nothing to be seen to: none that
+    waits, no transaction or cancellation under way, no age. Its own way, with a future, a timer, a shield and a proxy
+    made anew each time, cost a process as much as a small statement itself."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            None,
+            init_size=None,
+            max_queries=_MOST_QUERIES,
+            max_inactive_connection_lifetime=_LIFETIME,
+            setup=None,
+            init=None,
+            record_class=asyncpg.Record,
+            **options,
+        )
+        self._ready: list[Any] = []
+        self._least_ready = 0
+        """How many were ready all the time since the last look: nobody needed them."""
+        self._waiting = 0
+        self._look: asyncio.TimerHandle | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def taken(self) -> Any | None:
+        """A session that is ready; None when the pool must be asked for one."""
+        ready = self._ready
+        while ready:
+            session = ready.pop()
+            if len(ready) < self._least_ready:
+                self._least_ready = len(ready)
+            if not _is_closed(session):
+                return session
+        return None
+
+    def put_back(self, session: Any) -> bool:
+        """Takes a session back, ready for whoever comes next; false when the pool must see to it."""
+        if self._waiting or self._closing or not self._is_whole(session):
+            return False
+        self._ready.append(session)
+        if self._look is None:
+            self._least_ready = 0
+            self._look = self._loop.call_later(IDLE, self._part_with_the_idle)
+        return True
+
+    def _is_whole(self, session: Any) -> bool:
+        connection = session._con
+        if connection is None or connection.is_closed() or connection.is_in_transaction():
+            return False
+        protocol = connection._protocol
+        return not protocol._is_cancelling() and bool(protocol.queries_count < _MOST_QUERIES)
+
+    def _part_with_the_idle(self) -> None:
+        idle, self._ready = self._ready[: self._least_ready], self._ready[self._least_ready :]
+        for session in idle:
+            task = self._loop.create_task(super().release(session))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+        self._least_ready = len(self._ready)
+        self._look = self._loop.call_later(IDLE, self._part_with_the_idle) if self._ready else None
+
+    # ------------------------------------------------------------ as asyncpg has it
+
+    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - asyncpg's signature
+        session = None if self._closing else self.taken()
+        if session is not None:
+            return session
+        self._waiting += 1
+        try:
+            return await super()._acquire(timeout)
+        finally:
+            self._waiting -= 1
+
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        if connection._holder._pool is not self or not self.put_back(connection):
+            await super().release(connection, timeout=timeout)
+
+    async def expire_connections(self) -> None:
+        await self._return_the_ready()
+        await super().expire_connections()
+
+    async def close(self) -> None:
+        await self._return_the_ready()
+        await super().close()
+
+    def terminate(self) -> None:
+        self._forget_the_ready()
+        super().terminate()
+
+    async def _return_the_ready(self) -> None:
+        for session in self._forget_the_ready():
+            await super().release(session)
+
+    def _forget_the_ready(self) -> list[Any]:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        ready, self._ready = self._ready, []
+        return ready
+
+
+def _is_closed(session: Any) -> bool:
+    """Whether its connection is lost. The pool gets its place back, where asyncpg has not seen to that yet."""
+    connection = session._con
+    if connection is None:
+        return True
+    if connection.is_closed():
+        connection.terminate()
+        return True
+    return False
+
+
+class PostgreSQL(AsyncpgDBClient):
+    """Tortoise's client, whose statements go to a session without the detours: of what a small statement cost a
+    process, half went to wrappers, and to the pool's bookkeeping."""
+
+    _pool: Any
+
+    async def create_pool(self, **options: Any) -> Any:
+        return await Sessions(**options)
+
+    def _in_transaction(self) -> TransactionContext:
+        return TransactionContextPooled(Transaction(self), self._pool_init_lock)
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> Rows:  # type: ignore[override]
+        if self._pool is None:
+            async with self._pool_init_lock:
+                if self._pool is None:
+                    await self.create_connection(with_db=True)
+        pool: Sessions = self._pool
+        session = pool.taken()
+        if session is None:
+            session = await pool.acquire()
+        try:
+            return await _executed(session, query, values, self.log)
+        finally:
+            if not pool.put_back(session):
+                await pool.release(session)
+
+
+class Transaction(TransactionWrapper):
+    """A transaction on one session, whose statements go one after the other."""
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> Rows:  # type: ignore[override]
+        async with self._lock:
+            return await _executed(self._connection, query, values, self.log)
+
+
+async def _executed(session: Any, query: str, values: Sequence[Any] | None, log: logging.Logger) -> Rows:
+    """What a statement came to. Logs what Tortoise logs, and raises what it raises for asyncpg's errors."""
+    log.debug("%s: %s", query, values)
+    try:
+        if query.lstrip()[:6].upper() in _CHANGES:
+            status = await session.execute(query, *(values or ()))
+            return _number_of_rows(status), []
+        rows = await session.fetch(query, *(values or ()))
+    except (asyncpg.SyntaxOrAccessError, asyncpg.exceptions.DataError) as error:
+        raise OperationalError(error) from error
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise IntegrityError(error) from error
+    except asyncpg.InvalidTransactionStateError as error:
+        raise TransactionManagementError(error) from error
+    return len(rows), rows
+
+
+def _number_of_rows(status: str) -> int:
+    """Of a command's status: `UPDATE 3`; of an insert the number that Tortoise takes for it, which is always 0."""
+    words = status.split(" ")
+    return int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
+
+
+client_class = PostgreSQL
+"""Where Tortoise looks for it."""

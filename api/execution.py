@@ -1,6 +1,6 @@
 """The engine behind our schema: how Strawberry's fields are read directly, and what is answered a level at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -73,6 +73,22 @@ def engine_for(schema: strawberry.Schema, batches: Mapping[tuple[str, str], Batc
     return Engine(graphql_schema, reader_of=reader_for(schema), batches=batches, classes=_classes(schema))
 
 
+def _side(orders: Sequence[Order], context: Context, side: int) -> list[User] | Awaitable[list[User]]:
+    """One side of each order; people who came with their orders are not asked for."""
+    users: dict[UUID, User] = {}
+    found: list[User] = []
+    for order in orders:
+        people = order.row.people
+        if people is None:
+            return _people(context, [(each.row.client_id, each.row.freelancer_id)[side] for each in orders])
+        row = people[side]
+        user = users.get(row.id)
+        if user is None:
+            user = users[row.id] = User.of(row)
+        found.append(user)
+    return found
+
+
 async def _people(context: Context, ids: list[UUID]) -> list[User]:
     """Those whom rows name. Asked by several levels at once, as an order's two sides are, they take one statement."""
     wanted = list(dict.fromkeys(ids))
@@ -83,12 +99,12 @@ async def _people(context: Context, ids: list[UUID]) -> list[User]:
     return [users[user_id] for user_id in ids]
 
 
-async def _clients(orders: Sequence[Order], info: LevelInfo) -> list[User]:
-    return await _people(info.context, [order.row.client_id for order in orders])
+def _clients(orders: Sequence[Order], info: LevelInfo) -> list[User] | Awaitable[list[User]]:
+    return _side(orders, info.context, 0)
 
 
-async def _freelancers(orders: Sequence[Order], info: LevelInfo) -> list[User]:
-    return await _people(info.context, [order.row.freelancer_id for order in orders])
+def _freelancers(orders: Sequence[Order], info: LevelInfo) -> list[User] | Awaitable[list[User]]:
+    return _side(orders, info.context, 1)
 
 
 async def _pending_requests(centers: Sequence[ResolutionCenter], info: LevelInfo) -> list[list[ResolutionRequest]]:

@@ -86,7 +86,7 @@ class Loaders:
         self.policy = policy
 
     users: _Lazily[UUID, UserRow] = _Lazily(lambda _, ids: reads.by_ids(UserRow, ids))
-    orders: _Lazily[UUID, OrderRow] = _Lazily(lambda _, ids: reads.by_ids(OrderRow, ids))
+    orders: _Lazily[UUID, OrderRow] = _Lazily(lambda _, ids: reads.orders_by_ids(ids))
     requests: _Lazily[UUID, RequestRow] = _Lazily(lambda _, ids: reads.by_ids(RequestRow, ids))
     support_cases: _Lazily[UUID, SupportCaseRow] = _Lazily(lambda _, ids: reads.by_ids(SupportCaseRow, ids))
     refunds: _Lazily[UUID, RefundRow] = _Lazily(lambda _, ids: reads.by_ids(RefundRow, ids))

@@ -63,6 +63,9 @@ class OrderRow(Model):
     freelancer_id: UUID
     placed_by_id: UUID | None
 
+    people: "tuple[UserRow, UserRow] | None" = None
+    """The client and the freelancer, where they were read with the order."""
+
     class Meta:
         app = "models"
         table = "orders"

@@ -3,6 +3,7 @@ once."""
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,9 +24,9 @@ Rows = tuple[int, Sequence[Any]]
 
 
 class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
-    """asyncpg's pool, which hands on a session as it was given back when there is nothing to be seen to: none that
-    waits, no transaction or cancellation under way, no age. Its own way, with a future, a timer, a shield and a proxy
-    made anew each time, cost a process as much as a small statement itself."""
+    """asyncpg's pool, which hands on a session as it was given back when there is nothing to be seen to: no transaction
+    or cancellation under way, no age. asyncpg's own way, with a future, a timer, a shield and a proxy made anew each
+    time, cost a process as much as a small statement itself. Whoever waits longest is served first."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -41,7 +42,8 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         self._ready: list[Any] = []
         self._least_ready = 0
         """How many were ready all the time since the last look: nobody needed them."""
-        self._waiting = 0
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        """Each gets a session, or None: then asyncpg has one for whom it may concern."""
         self._look: asyncio.TimerHandle | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -57,13 +59,14 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         return None
 
     def put_back(self, session: Any) -> bool:
-        """Takes a session back, ready for whoever comes next; false when the pool must see to it."""
-        if self._waiting or self._closing or not self._is_whole(session):
+        """Takes a session back, for who waits or for whoever comes; false when asyncpg must see to it."""
+        if self._closing or not self._is_whole(session):
             return False
-        self._ready.append(session)
-        if self._look is None:
-            self._least_ready = 0
-            self._look = self._loop.call_later(IDLE, self._part_with_the_idle)
+        if not self._handed_over(session):
+            self._ready.append(session)
+            if self._look is None:
+                self._least_ready = 0
+                self._look = self._loop.call_later(IDLE, self._part_with_the_idle)
         return True
 
     def _is_whole(self, session: Any) -> bool:
@@ -73,30 +76,71 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         protocol = connection._protocol
         return not protocol._is_cancelling() and bool(protocol.queries_count < _MOST_QUERIES)
 
+    def _handed_over(self, session: Any | None) -> bool:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(session)
+                return True
+        return False
+
     def _part_with_the_idle(self) -> None:
         idle, self._ready = self._ready[: self._least_ready], self._ready[self._least_ready :]
         for session in idle:
-            task = self._loop.create_task(super().release(session))
+            task = self._loop.create_task(self._parted_with(session))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
         self._least_ready = len(self._ready)
         self._look = self._loop.call_later(IDLE, self._part_with_the_idle) if self._ready else None
 
+    async def _parted_with(self, session: Any) -> None:
+        try:
+            await super().release(session)
+        finally:
+            self._handed_over(None)
+
     # ------------------------------------------------------------ as asyncpg has it
 
     async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - asyncpg's signature
         session = None if self._closing else self.taken()
-        if session is not None:
-            return session
-        self._waiting += 1
+        while session is None:
+            # What asyncpg has is idle, or not even connected. Without any, all are in use, and will be given back.
+            if self._closing or not self._queue or self._queue.qsize():
+                return await self._of_asyncpg(timeout)
+            async with asyncio.timeout(timeout):
+                session = await self._handed()
+        return session
+
+    async def _of_asyncpg(self, timeout: float | None) -> Any:  # noqa: ASYNC109
         try:
             return await super()._acquire(timeout)
-        finally:
-            self._waiting -= 1
+        except BaseException:
+            # There is one to be had yet, by somebody who has more luck.
+            self._handed_over(None)
+            raise
+
+    async def _handed(self) -> Any | None:
+        waiter = self._loop.create_future()
+        self._waiting.append(waiter)
+        try:
+            return await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                # It came when it was not wanted any more.
+                session = waiter.result()
+                if session is None:
+                    self._handed_over(None)
+                else:
+                    await self.release(session)
+            raise
 
     async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        if connection._holder._pool is not self or not self.put_back(connection):
+        if connection._holder._pool is self and self.put_back(connection):
+            return
+        try:
             await super().release(connection, timeout=timeout)
+        finally:
+            self._handed_over(None)
 
     async def expire_connections(self) -> None:
         await self._return_the_ready()

@@ -16,6 +16,7 @@ from models.database import connection
 from models.event import EventRow
 from models.loading import RELEVANT_REQUESTS, assembled
 from models.order import OrderRow
+from models.reads.sources import PEOPLE
 from models.refund import RefundRow
 from models.request import RequestRow
 from models.support_case import SupportCaseRow
@@ -29,12 +30,38 @@ OfOrder = TypeVar("OfOrder", EventRow, RequestRow)
 
 
 async def by_ids(kind: type[R], ids: Iterable[UUID]) -> dict[UUID, R]:
-    """The rows of these ids. Whether the viewer may see them is the caller's question."""
+    """The rows of these ids. Whether the viewer may see them is the caller's question.
+
+    A single one is asked for by itself: PostgreSQL makes one plan for that, and keeps it, where it makes one anew for
+    each list, however short."""
     wanted = list(set(ids))
     if not wanted:
         return {}
-    rows = await plain.asked((by_ids, kind), lambda ids: kind.filter(id__in=ids), wanted)
+    if len(wanted) == 1:
+        rows = await plain.asked((by_ids, kind, 1), lambda own: kind.filter(id=own), wanted[0])
+    else:
+        rows = await plain.asked((by_ids, kind), lambda ids: kind.filter(id__in=ids), wanted)
     return {row.pk: row for row in rows}
+
+
+async def orders_by_ids(ids: Iterable[UUID]) -> dict[UUID, OrderRow]:
+    """The orders of these ids, with their people. Whether the viewer may see them is the caller's question."""
+    wanted = list(set(ids))
+    if not wanted:
+        return {}
+    if len(wanted) == 1:
+        rows = await plain.asked(_one_order, _one_order, wanted[0], joined=PEOPLE)
+    else:
+        rows = await plain.asked(_orders, _orders, wanted, joined=PEOPLE)
+    return {row.id: row for row in rows}
+
+
+def _one_order(order_id: UUID) -> QuerySet[OrderRow]:
+    return OrderRow.filter(id=order_id)
+
+
+def _orders(ids: list[UUID]) -> QuerySet[OrderRow]:
+    return OrderRow.filter(id__in=ids)
 
 
 async def events_by_place(places: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID, int], EventRow]:
@@ -136,8 +163,17 @@ async def pending_requests(order_ids: Iterable[UUID]) -> dict[UUID, list[Request
     """Each order's pending requests, the soonest deadline first."""
     # Sorted here: with the order in its text, a database may walk along all deadlines to be spared it.
     wanted = list(set(order_ids))
-    rows = await plain.asked(pending_requests, _pending, wanted) if wanted else []
+    if not wanted:
+        return {}
+    if len(wanted) == 1:
+        rows = await plain.asked(_pending_of_one, _pending_of_one, wanted[0])
+    else:
+        rows = await plain.asked(_pending, _pending, wanted)
     return _by_order(sorted(rows, key=lambda row: (row.respond_by, row.id)))
+
+
+def _pending_of_one(order_id: UUID) -> QuerySet[RequestRow]:
+    return RequestRow.filter(order_id=order_id, status=RequestStatus.PENDING)
 
 
 def _pending(order_ids: list[UUID]) -> QuerySet[RequestRow]:

@@ -1,15 +1,17 @@
 """Lists: orders, requests and support cases that a viewer may see, narrowed and sorted."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import F, Q
+from tortoise.queryset import QuerySet
 
 from models.order import OrderRow
-from models.paging import Listing
-from models.reads.sources import column_is, sources
+from models.paging import Listing, Sources
+from models.reads.sources import PEOPLE, Source, column_is, sources
 from models.request import RequestRow
 from models.support_case import SupportCaseRow
 from rules.visibility import Viewer
@@ -33,19 +35,40 @@ ORDER_SORTS = {"CREATED_AT": "created_at", "DELIVERY_DUE_AT": "due_sort", "PRICE
 
 
 def orders(viewer: Viewer, wanted: OrderFilter, sort: str, *, descending: bool, now: datetime) -> Listing[OrderRow]:
-    """The orders that the viewer may see, narrowed and sorted."""
-    # Whoever asks what waits for them wants it by side, even support, for which nothing waits.
-    role = wanted.role
-    parts = sources(viewer, role)
-    if wanted.awaiting_me is not None and role is None and Role.SUPPORT in viewer.scopes:
-        parts = [*sources(viewer, Role.CLIENT), *sources(viewer, Role.FREELANCER), *sources(viewer, Role.SUPPORT)]
-    queries = [
-        OrderRow.filter(part.where, status, _order_condition(wanted, now), _awaiting(part.role, wanted.awaiting_me))
-        for part in parts
-        for status in _status_by_status(part.role, wanted.statuses)
-    ]
+    """The orders that the viewer may see, with their people, narrowed and sorted."""
+
+    def made(me: UUID = viewer.user_id, at: datetime = now) -> list[QuerySet[OrderRow]]:
+        condition = _order_condition(wanted, at)
+        return [
+            OrderRow.filter(part.where, status, condition, _awaiting(part.role, wanted.awaiting_me))
+            for part in _parts(Viewer(me, viewer.scopes), wanted.role, wanted.awaiting_me)
+            for status in _status_by_status(part.role, wanted.statuses)
+        ]
+
+    words = None
+    if _is_of_sides(viewer, wanted.role) and wanted.search is None and wanted.reference is None:
+        words = (orders, viewer.scopes, wanted.role, _hashable(wanted.statuses), wanted.awaiting_me, wanted.late)
+    values = (viewer.user_id,) if wanted.late is None else (viewer.user_id, now)
     direction = "desc" if descending else "asc"
-    return Listing(f"orders:{sort}:{direction}", queries, (ORDER_SORTS[sort], "id"), descending)
+    found = Sources(OrderRow, made, values, words, PEOPLE)
+    return Listing(f"orders:{sort}:{direction}", found, (ORDER_SORTS[sort], "id"), descending)
+
+
+def _is_of_sides(viewer: Viewer, role: Role | None) -> bool:
+    """Whether all parts of what is wanted name the viewer, and there is one at least."""
+    return Role.SUPPORT not in viewer.scopes and role in (None, Role.CLIENT, Role.FREELANCER)
+
+
+def _hashable(values: Sequence[Any] | None) -> Hashable:
+    return None if values is None else tuple(values)
+
+
+def _parts(viewer: Viewer, role: Role | None, awaiting_me: bool | None) -> list[Source]:
+    """What the viewer may see. Whoever asks what waits for them wants it by side, even support, for which nothing
+    waits."""
+    if awaiting_me is not None and role is None and Role.SUPPORT in viewer.scopes:
+        return [*sources(viewer, Role.CLIENT), *sources(viewer, Role.FREELANCER), *sources(viewer, Role.SUPPORT)]
+    return sources(viewer, role)
 
 
 def _status_by_status(role: Role, statuses: Sequence[OrderStatus] | Sequence[RequestStatus] | None) -> list[Q]:
@@ -97,18 +120,21 @@ class RequestFilter:
 
 def requests(viewer: Viewer, wanted: RequestFilter) -> Listing[RequestRow]:
     """The requests of all orders that the viewer may see, the newest first."""
-    condition = Q()
-    if wanted.kinds is not None:
-        condition &= Q(kind__in=list(wanted.kinds))
-    parts = sources(viewer, wanted.role)
-    if wanted.awaiting_me is not None and wanted.role is None and Role.SUPPORT in viewer.scopes:
-        parts = [*sources(viewer, Role.CLIENT), *sources(viewer, Role.FREELANCER), *sources(viewer, Role.SUPPORT)]
-    queries = [
-        RequestRow.filter(part.where, status, condition, _waiting_request(part.role, wanted.awaiting_me))
-        for part in parts
-        for status in _status_by_status(part.role, wanted.statuses)
-    ]
-    return Listing("requests", queries, ("created_at", "id"), descending=True)
+
+    def made(me: UUID = viewer.user_id) -> list[QuerySet[RequestRow]]:
+        condition = Q() if wanted.kinds is None else Q(kind__in=list(wanted.kinds))
+        return [
+            RequestRow.filter(part.where, status, condition, _waiting_request(part.role, wanted.awaiting_me))
+            for part in _parts(Viewer(me, viewer.scopes), wanted.role, wanted.awaiting_me)
+            for status in _status_by_status(part.role, wanted.statuses)
+        ]
+
+    words = None
+    if _is_of_sides(viewer, wanted.role):
+        kinds, statuses = _hashable(wanted.kinds), _hashable(wanted.statuses)
+        words = (requests, viewer.scopes, wanted.role, kinds, statuses, wanted.awaiting_me)
+    found = Sources(RequestRow, made, (viewer.user_id,), words)
+    return Listing("requests", found, ("created_at", "id"), descending=True)
 
 
 def _waiting_request(role: Role, awaiting: bool | None) -> Q:
@@ -122,13 +148,19 @@ def _waiting_request(role: Role, awaiting: bool | None) -> Q:
 
 def requests_of(order_id: UUID) -> Listing[RequestRow]:
     """All that was ever asked on one order, the oldest first. The caller has seen that the viewer may see the order."""
-    return Listing(
-        f"requests-of:{order_id}", [RequestRow.filter(order_id=order_id)], ("created_at", "id"), descending=False
-    )
+    found = Sources(RequestRow, _of_order, (order_id,), requests_of)
+    return Listing(f"requests-of:{order_id}", found, ("created_at", "id"), descending=False)
+
+
+def _of_order(order_id: UUID) -> list[QuerySet[RequestRow]]:
+    return [RequestRow.filter(order_id=order_id)]
 
 
 def support_cases(viewer: Viewer, status: SupportCaseStatus | None) -> Listing[SupportCaseRow]:
     """The support cases of all orders that the viewer may see, the oldest first: who waits longest stands first."""
-    condition = Q() if status is None else Q(status=status)
-    queries = [SupportCaseRow.filter(part.where, condition) for part in sources(viewer)]
-    return Listing("support-cases", queries, ("opened_at", "id"), descending=False)
+
+    def made() -> list[QuerySet[SupportCaseRow]]:
+        condition = Q() if status is None else Q(status=status)
+        return [SupportCaseRow.filter(part.where, condition) for part in sources(viewer)]
+
+    return Listing("support-cases", Sources(SupportCaseRow, made), ("opened_at", "id"), descending=False)

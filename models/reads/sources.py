@@ -5,10 +5,15 @@ from typing import Any
 
 from tortoise.expressions import Q
 
+from models.plain import Joined
+from models.user import UserRow
 from rules.visibility import Viewer
 from rules.vocabulary import Role
 
 SIDES = ((Role.CLIENT, "client_id"), (Role.FREELANCER, "freelancer_id"))
+
+PEOPLE = Joined("people", UserRow, tuple(column for _, column in SIDES))
+"""Both sides of an order: `OrderRow.people`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from tortoise.queryset import QuerySet
 from uuid_utils.compat import uuid7
 
 from models import UserRow
-from models.paging import BadPage, Listing, PageArguments
+from models.paging import BadPage, Listing, PageArguments, Sources
 from tests.database import a_database
 from tests.world import START
 
@@ -27,9 +27,11 @@ def _row(source: int, age: int) -> UserRow:
     return UserRow(id=user_id, subject=str(user_id), name=f"source {source}", created_at=START + timedelta(seconds=age))
 
 
-def _listing(*, descending: bool) -> Listing[UserRow]:
-    queries: list[QuerySet[UserRow]] = [UserRow.filter(name=f"source {source}") for source in range(2)]
-    return Listing("rows", queries, ("created_at", "id"), descending)
+def _listing(*, descending: bool, spoken: bool = True) -> Listing[UserRow]:
+    def made() -> list[QuerySet[UserRow]]:
+        return [UserRow.filter(name=f"source {source}") for source in range(2)]
+
+    return Listing("rows", Sources(UserRow, made, words=_listing if spoken else None), ("created_at", "id"), descending)
 
 
 slots = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), max_size=25)

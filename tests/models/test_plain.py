@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from hypothesis import given, settings
@@ -16,8 +16,9 @@ from tortoise.queryset import QuerySet
 
 from bench.crowd import NOW, YEAR, Crowd
 from bench.loading import into_postgres, into_sqlite
-from models import EventRow, OrderRow, RefundRow, RequestRow, SupportCaseRow, UserRow, plain
+from models import EventRow, OrderRow, RefundRow, RequestRow, SupportCaseRow, UserRow, plain, reads
 from models.database import migrate, opened
+from models.reads.sources import PEOPLE
 from rules.vocabulary import OrderStatus, RequestKind, RequestStatus
 from tests.postgres import a_postgres_database
 from tests.store import ON_POSTGRESQL, postgresql_only, sqlite_only
@@ -75,8 +76,62 @@ async def _try_words() -> None:
     assert found > ORDERS
 
 
+def _of_a_side(me: UUID, since: datetime) -> list[QuerySet[OrderRow]]:
+    """Two parts of a list, each with a value of its own in a place of its own."""
+    return [
+        OrderRow.filter(client_id=me, created_at__gte=since).order_by("-created_at", "-id").limit(4),
+        OrderRow.filter(freelancer_id=me).order_by("-created_at", "-id").limit(4),
+    ]
+
+
+async def _try_parts() -> None:
+    """Parts of a list come in one statement: what is first of all of them, with the people of each."""
+    for order in (await OrderRow.all().order_by("id"))[::20]:
+        for me in (order.client_id, order.freelancer_id):
+            for since in (NOW - YEAR, order.created_at):
+                parts = _of_a_side(me, since)
+                by_orm = [row for part in parts for row in await part._clone()]
+                wanted = sorted(by_orm, key=_age, reverse=True)[:4]
+                for joined in (None, PEOPLE):
+                    words = (_of_a_side, joined)
+                    found = sorted(await plain.asked(words, _of_a_side, me, since, joined=joined), key=_age)
+                    assert [_bare(row) for row in found[:-5:-1]] == [vars(row) for row in wanted]
+                    assert all((row.people is not None) == (joined is not None) for row in found)
+                    await _assert_people(found if joined else [])
+
+
+def _age(row: OrderRow) -> tuple[datetime, str]:
+    return row.created_at, str(row.id)
+
+
+def _bare(row: OrderRow) -> dict[str, Any]:
+    return {name: value for name, value in vars(row).items() if name != "people"}
+
+
+async def _assert_people(orders: Sequence[OrderRow]) -> None:
+    users = {user.id: user for user in await UserRow.all()}
+    for order in orders:
+        assert order.people
+        wanted = [users[order.client_id], users[order.freelancer_id]]
+        assert [vars(person) for person in order.people] == [vars(person) for person in wanted]
+
+
+async def _try_people() -> None:
+    """Orders by their ids, one or many, come with their people, and are what the ORM gives beside."""
+    orders = await OrderRow.all().order_by("id")
+    for number in (1, 2, 30, 1):
+        found = await reads.orders_by_ids(order.id for order in orders[:number])
+        assert {row_id: _bare(row) for row_id, row in found.items()} == {row.id: vars(row) for row in orders[:number]}
+        await _assert_people(list(found.values()))
+    assert await reads.orders_by_ids([]) == {}
+    one, other = await reads.orders_by_ids([orders[0].id]), await reads.orders_by_ids([orders[1].id])
+    assert list(one) != list(other)
+
+
 async def _try_everything() -> None:
     await _try_words()
+    await _try_parts()
+    await _try_people()
     kinds: tuple[type[Model], ...] = (OrderRow, RequestRow, RefundRow, SupportCaseRow, UserRow)
     for kind in kinds:
         assert await _same(kind.all().order_by("id"))

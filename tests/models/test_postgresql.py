@@ -81,7 +81,7 @@ async def test_whoever_waits_gets_what_is_given_back(url: str) -> None:
     async with asyncio.timeout(10):
         await asyncio.gather(*(slept() for _ in range(7)))
     assert len(pool()._ready) <= 2
-    assert pool()._waiting == 0
+    assert not pool()._waiting
 
 
 async def test_a_session_that_died_is_not_handed_on(url: str) -> None:

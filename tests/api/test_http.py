@@ -10,12 +10,14 @@ import httpx
 import pytest
 import pytest_asyncio
 from graphql import ExecutionResult, GraphQLError
-from starlette.types import Message
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message
 
 import api.http_request
 from api.app import create_app
 from api.callers import Callers
-from api.http_answer import whole
+from api.http_answer import formatted, whole
+from api.json_text import written
 from api.media import Json, Stream, accepted, is_json
 from api.settings import Settings
 from tests.listening import the_log
@@ -350,3 +352,83 @@ async def test_an_operation_that_is_not_executed_for_now_says_when_to_come_again
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
     of_a_field = GraphQLError("Too much.", path=["viewer"], extensions={"code": "THROTTLED"})
     assert whole(ExecutionResult(data=None, errors=[of_a_field]), Json.GRAPHQL_RESPONSE).status_code == 200
+
+
+async def test_an_answer_that_comes_whole_is_starlettes_to_the_byte() -> None:
+    later = GraphQLError("Too much.", extensions={"code": "THROTTLED", "retryAfter": 7})
+    for shape in Json:
+        for result in (
+            ExecutionResult(data={"a": "é"}),
+            ExecutionResult(data={"a": "\ud800"}),
+            ExecutionResult(data=None, errors=[later]),
+            ExecutionResult(data=None, errors=[GraphQLError("No.")]),
+        ):
+            ours = whole(result, shape)
+            named = {name.decode(): value.decode() for name, value in ours.raw_headers if name != b"content-length"}
+            theirs = Response(written(formatted(result)), ours.status_code, named)
+            assert (ours.body, ours.raw_headers) == (theirs.body, theirs.raw_headers)
+            assert await messages(ours) == await messages(theirs)
+
+
+async def messages(app: ASGIApp) -> list[Message]:
+    """What an answer sends."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nothing is asked for")
+
+    await app({"type": "http"}, receive, send)
+    return sent
+
+
+# ---------------------------------------------------------------- how a body comes
+
+
+def one(body: bytes) -> list[Message]:
+    return [{"type": "http.request", "body": body, "more_body": False}]
+
+
+def split(body: bytes) -> list[Message]:
+    """In two parts, with an empty one and a message that nobody knows between them."""
+    between: list[Message] = [{"type": "http.request", "more_body": True}, {"type": "http.other"}]
+    return [{"type": "http.request", "body": body[:5], "more_body": True}, *between, *one(body[5:])]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(QUERY, 200), ("", 400), (" \n\t\r\v\f", 400), ("{", 400), (QUERY + " " * 5_000, 413), (" " * 5_001, 413)],
+)
+async def test_a_body_is_read_the_same_in_one_message_or_in_several(service: Service, body: str, status: int) -> None:
+    for declared in (None, str(len(body)), "nonsense", "9" * 30):
+        answers = [await by_messages(service, each, declared) for each in (one(body.encode()), split(body.encode()))]
+        assert answers[0] == answers[1]
+        assert answers[0][0]["status"] == (413 if declared == "9" * 30 else status)
+
+
+async def test_a_body_that_breaks_off_is_refused_and_nothing_is_done(service: Service) -> None:
+    gone: list[Message] = [{"type": "http.disconnect"}]
+    for messages_ in (gone, split(QUERY.encode())[:1] + gone):
+        [start, body] = await by_messages(service, messages_, None)
+        assert start["status"] == 400 and (b"connection", b"close") in start["headers"]
+        assert b"The body broke off." in body["body"]
+
+
+async def by_messages(service: Service, messages: list[Message], declared: str | None) -> list[Message]:
+    """What is answered to a body that comes in these messages, and declares such a length."""
+    sent: list[Message] = []
+    coming = iter(messages)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return next(coming)
+
+    headers = [(b"content-type", b"application/json")]
+    headers += [(b"content-length", declared.encode())] if declared else []
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": headers, "query_string": b""}
+    await service.app(scope, receive, send)
+    return sent

@@ -8,14 +8,15 @@ import math
 import re
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from pathlib import PurePath
 from sqlite3 import Error as SqliteError
-from typing import Any, Literal, TextIO
+from time import time_ns
+from typing import Any, Literal, TextIO, cast
 from uuid import UUID
 
 import orjson
@@ -47,7 +48,7 @@ def configure(level: str, layout: Literal["readable", "json"], stream: TextIO) -
     May be called again. uvicorn must be started with `log_config=None, access_log=False`, else it sets up its
     own."""
     steps = [_first_line_of_asyncio, render_exceptions, redact, *_last_steps(layout)]
-    handler = _OneHandler(stream, [*_first_steps(), *steps])
+    handler = _OneHandler(stream, _short_steps(layout))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_first_steps(), structlog.stdlib.ExtraAdder()],
@@ -69,9 +70,9 @@ def configure(level: str, layout: Literal["readable", "json"], stream: TextIO) -
 
 def tell(logger: logging.Logger, event: str, **fields: object) -> None:
     """Logs an entry at the level info: what structlog's logger does, for the one line that each operation has. The
-    entry goes through the same steps, but not through the standard library's hands, which look for its caller, and wrap
-    and copy it: measured, 12 µs for 30. Where anybody besides our handler listens, or a filter stands in between, it
-    goes the long way."""
+    entry goes through the same sieve, but not through the standard library's hands, which look for its caller, and wrap
+    and copy it: measured, a fifth of the time. Where anybody besides our handler listens, or a filter stands in
+    between, it goes the long way."""
     if not logger.isEnabledFor(logging.INFO):
         return
     handler = _the_only_handler(logger)
@@ -113,7 +114,7 @@ class _OneHandler(logging.StreamHandler[TextIO]):
             self.acquire()
             try:
                 self.stream.write(line + self.terminator)
-                self.flush()
+                self.stream.flush()
             finally:
                 self.release()
 
@@ -123,17 +124,46 @@ def _first_steps() -> list[Processor]:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _stamp,
     ]
+
+
+def _short_steps(layout: Literal["readable", "json"]) -> list[Processor]:
+    """The same, in fewer words, for what is told of ourselves at the level info."""
+    return [structlog.contextvars.merge_contextvars, _placed, render_exceptions, redact, *_last_steps(layout)]
+
+
+def _placed(logger: logging.Logger, method: str, entry: EventDict) -> EventDict:  # noqa: ARG001 - structlog's signature
+    entry["level"] = "info"
+    entry["logger"] = logger.name
+    entry["timestamp"] = _instant()
+    return entry
+
+
+def _stamp(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:  # noqa: ARG001 - structlog's signature
+    entry["timestamp"] = _instant()
+    return entry
+
+
+def _instant() -> str:
+    """Now, in UTC, as structlog's stamper has it. Measured: 0.5 µs for 2."""
+    second, microsecond = divmod(time_ns() // 1_000, 1_000_000)
+    text = _second(second)
+    return f"{text}.{microsecond:06d}Z" if microsecond else f"{text}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
 
 
 def _last_steps(layout: Literal["readable", "json"]) -> list[Processor]:
     if layout == "json":
-        return [structlog.processors.JSONRenderer(_json)]
+        return [_json]
     return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
 
 
-def _json(entry: EventDict, **_: object) -> str:
+def _json(logger: WrappedLogger, method: str, entry: EventDict) -> str:  # noqa: ARG001 - structlog's signature
     """All that is in an entry is plain by now, but for half surrogates, which orjson does not write."""
     try:
         return orjson.dumps(entry).decode()
@@ -165,7 +195,29 @@ def redact(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:  
     """Drops each key, however deep, that sounds like a credential or like what a person wrote; blots tokens
     and passwords out of texts; turns objects into the name of their type, since nobody knows what their
     `repr` tells."""
+    if _are_public(tuple(entry)) and _are_plain(entry.values()):
+        return entry
     return {key: _shown(value, keep_lines=key == "exception") for key, value in entry.items() if not is_private(key)}
+
+
+def _are_plain(values: Iterable[object]) -> bool:
+    """Whether `_shown` would leave them all as they are: numbers, and texts of one word. A token needs a blank before
+    it, or signs of its own, as do passwords in URLs; so the texts are looked through as one. Measured: 3 µs for 9, for
+    an operation's entry."""
+    texts: list[str] = []
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            texts.append(cast(str, value))
+        elif not (value is None or kind is int or (kind is float and math.isfinite(cast(float, value)))):
+            return False
+    text = "".join(texts)
+    return " " not in text and "eyJ" not in text and "://" not in text and text.isprintable()
+
+
+@lru_cache(maxsize=1_000)
+def _are_public(keys: tuple[str, ...]) -> bool:
+    return not any(map(is_private, keys))
 
 
 @lru_cache(maxsize=1_000)
@@ -234,7 +286,9 @@ def _first_line_of_asyncio(logger: WrappedLogger, method: str, entry: EventDict)
 def render_exceptions(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:  # noqa: ARG001
     """Puts the stack of `exc_info` under `exception`: files, lines and functions, no local variables, and the
     words of an exception only where they can't quote anybody."""
-    given = entry.pop("exc_info", None)
+    if "exc_info" not in entry:
+        return entry
+    given = entry.pop("exc_info")
     error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException):
         entry["exception"] = "\n".join(_told(error, seen=set()))

@@ -26,7 +26,7 @@ from api.context import Context
 from api.errors import Code, coded, presentable
 from api.figures import OperationFigures
 from api.logs import tell as write_line
-from api.schema.limiting import measuring
+from api.schema.limiting import Price, measuring
 from models import reads
 
 LONGEST_NAME = 64
@@ -102,7 +102,9 @@ class Line:
         operation: OperationFigures | None,
         digest: str,
         variables: Mapping[str, Any] | None,
+        price: Price | None = None,
     ) -> None:
+        """`price` is what was found of the cost, if anything was."""
         seconds = time.perf_counter() - self._began
         viewer = context.caller.viewer
         is_stream = operation is not None and operation.kind == "subscription"
@@ -114,6 +116,9 @@ class Line:
             context.product.metrics.operated(name, seconds, "error" if self._codes else otherwise)
         if not _lines.isEnabledFor(logging.INFO):
             return
+        cost = price.cost if price else None
+        if cost is None and operation:
+            cost = operation.cost(variables)
         write_line(
             _lines,
             "operation",
@@ -121,7 +126,7 @@ class Line:
             kind=operation.kind if operation else None,
             hash=digest,
             viewer=str(viewer.user_id) if viewer else None,
-            cost=operation.cost(variables) if operation else None,
+            cost=cost,
             duration_ms=round(seconds * 1_000, 1),
             outcome=" ".join(sorted(self._codes)) or otherwise,
             refused=" ".join(context.refusals) or None,

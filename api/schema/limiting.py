@@ -65,11 +65,12 @@ def measuring(schema: strawberry.Schema) -> Measuring:
 
 
 class Price:
-    """What an operation costs, once that is known, as its answer tells it."""
+    """What an operation costs, once that is known, and how its answer tells it."""
 
-    __slots__ = ("told",)
+    __slots__ = ("cost", "told")
 
     def __init__(self) -> None:
+        self.cost: int | None = None
         self.told: dict[str, Any] = {}
 
 
@@ -86,7 +87,7 @@ async def priced(
         return coded(Code.QUERY_TOO_COMPLEX, wrong)
     if operation is None:
         return None
-    cost = operation.cost(variables)
+    cost = price.cost = operation.cost(variables)
     price.told = {"cost": {"requested": min(cost, 10**9), "limit": limits.cost}}
     if wrong := too_dear(cost, limits):
         return coded(Code.QUERY_TOO_COMPLEX, wrong)

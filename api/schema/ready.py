@@ -80,7 +80,7 @@ class Ready:
             raise
         finally:
             line.note(result)
-            line.tell(context, self._operation, self._digest, variables)
+            line.tell(context, self._operation, self._digest, variables, price)
 
     async def _refusal(self, variables: dict[str, Any], context: Context, price: Price) -> GraphQLError | None:
         if wrong := too_many_variables(variables, context.product.limits):

@@ -9,7 +9,7 @@ import math
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -17,8 +17,11 @@ from typing import Any, Literal
 
 import pytest
 import structlog
+import time_machine
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from api.logs import OUR_ROOMS, configure, is_private, tell
+from api.logs import OUR_ROOMS, _first_steps, _shown, configure, is_private, redact, tell
 from tests.listening import logging_as_before
 
 MARK = "zebra-in-private"
@@ -166,6 +169,68 @@ def test_a_line_that_goes_the_short_way_is_the_one_of_the_long_way_to_the_byte(f
         written = line_of(short)
     assert written == line_of(long)
     assert written.count("\n") == 1 and MARK not in written and "5f5f" in written
+
+
+def each_of(*entries: dict[str, Any]) -> Callable[[Any], Any]:
+    """These entries too, whatever chance finds."""
+
+    def decorate(test: Any) -> Any:
+        for entry in entries:
+            test = example(entry)(test)
+        return test
+
+    return decorate
+
+
+KEYS = st.sampled_from(["operation", "event", "cost", "exception", "note", "token", "timestamp", "kéy", "n"])
+WORDS = st.sampled_from(
+    ["bearer x", "Bearer\tx", "eyJ", "eyJa.b", "ey", "Ja.b", "redis://me:", "://", "x@host", " ", "\n"]
+)
+TEXTS = st.one_of(st.text(max_size=4), WORDS, st.lists(WORDS, max_size=3).map("".join), st.just("5f" * 32))
+VALUES = st.one_of(
+    TEXTS, st.none(), st.booleans(), st.integers(), st.floats(), st.lists(TEXTS, max_size=2), st.binary()
+)
+
+
+PUBLIC = st.dictionaries(KEYS.filter(lambda key: not is_private(key)), st.one_of(TEXTS, st.none(), st.floats()))
+TELLING = [
+    "bearer x",
+    "eyJa.b",
+    f"redis://me:{MARK}@host",
+    "x\ny",
+    "\x1b[31m",
+    "\ud800",
+    "\xa0",
+    math.inf,
+    math.nan,
+    True,
+]
+
+
+@given(st.one_of(PUBLIC, st.dictionaries(KEYS, VALUES)))
+@each_of(*({"operation": value, "cost": 1} for value in TELLING), {"exception": "x\ny"}, {"note": "x"})
+def test_an_entry_that_is_looked_through_at_once_is_the_one_that_is_looked_through_piece_by_piece(
+    entry: dict[str, Any],
+) -> None:
+    slowly = {key: _shown(value, keep_lines=key == "exception") for key, value in entry.items() if not is_private(key)}
+    found = redact(None, "info", dict(entry))
+    # By their text, since not-a-number is none of its equals.
+    assert repr(found) == repr(slowly) and list(found) == list(slowly)
+
+
+@pytest.mark.parametrize(
+    "at", ["2026-11-24T19:03:32.000001", "2026-11-24T19:03:32.000000", "1999-12-31T23:59:59.999999"]
+)
+def test_an_instant_is_written_as_structlog_does(at: str) -> None:
+    stamper = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    with time_machine.travel(datetime.fromisoformat(at).replace(tzinfo=UTC), tick=False):
+        given = stamper(None, "info", {})["timestamp"]
+        entry: dict[str, Any] = {}
+        for step in _first_steps():
+            step(logging.getLogger(A_LOGGER), "info", entry)
+        with alone() as stream:
+            tell(logging.getLogger(A_LOGGER), "operation")
+    assert json.loads(stream.getvalue())["timestamp"] == entry["timestamp"] == given
 
 
 def test_a_line_goes_the_long_way_where_others_listen_or_a_filter_stands_in_between() -> None:

@@ -11,6 +11,7 @@ import pytest
 from httpx import Response
 
 from api.context import Context
+from api.figures import OperationFigures
 from api.schema import schema
 from api.schema.ready import Ready
 from models import reads
@@ -215,6 +216,25 @@ async def test_the_blocked_are_refused_on_the_short_way(tmp_path: Path, way: Way
                 await asyncio.sleep(0.05)
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
         assert way.taken
+
+
+async def test_a_cost_is_worked_out_once_and_paid_told_and_logged(
+    tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked_out: list[int] = []
+    cost = OperationFigures.cost
+
+    def counted(figures: OperationFigures, variables: Any) -> int:
+        worked_out.append(cost(figures, variables))
+        return worked_out[-1]
+
+    case = Case(ORDERS, variables={"first": 3})
+    async with a_service(tmp_path) as service:
+        await asked(service, case)
+        monkeypatch.setattr(OperationFigures, "cost", counted)
+        _, _, answer, [line] = await told(service, case)
+    assert way.taken
+    assert worked_out == [line["cost"]] == [answer["extensions"]["cost"]["requested"]]
 
 
 async def test_what_is_ready_is_not_kept_longer_than_its_document(tmp_path: Path) -> None:

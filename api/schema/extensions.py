@@ -3,13 +3,11 @@
 import asyncio
 import logging
 import re
-import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, Literal
 
-import structlog
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -25,6 +23,7 @@ from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 from api.context import Context
 from api.errors import Code, coded, presentable
 from api.figures import OperationFigures
+from api.logs import begin_operation
 from api.logs import tell as write_line
 from api.schema.limiting import Price, measuring
 from models import reads
@@ -78,7 +77,7 @@ class Line:
 
     def __init__(self) -> None:
         # Not unbound: an operation has a task of its own, and what it begins logs the same id.
-        structlog.contextvars.bind_contextvars(operation_id=secrets.token_hex(8))
+        begin_operation()
         self._codes: set[str] = set()
         self._is_gone = False
         self._began = time.perf_counter()

@@ -21,7 +21,7 @@ import time_machine
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.logs import OUR_ROOMS, _first_steps, _shown, configure, is_private, redact, tell
+from api.logs import OUR_ROOMS, _first_steps, _shown, begin_operation, configure, is_private, redact, tell
 from tests.listening import logging_as_before
 
 MARK = "zebra-in-private"
@@ -231,6 +231,29 @@ def test_an_instant_is_written_as_structlog_does(at: str) -> None:
         with alone() as stream:
             tell(logging.getLogger(A_LOGGER), "operation")
     assert json.loads(stream.getvalue())["timestamp"] == entry["timestamp"] == given
+
+
+async def test_an_operation_s_id_is_in_all_that_its_task_logs_and_begins_and_in_nothing_else() -> None:
+    stream = started()
+    logger = structlog.get_logger("api")
+
+    async def begun(number: int) -> None:
+        logger.info("begun", number=number)
+
+    async def operation(number: int) -> None:
+        begin_operation()
+        logging.getLogger("api").warning("standard library", extra={"number": number})
+        await asyncio.create_task(begun(number))
+        tell(logging.getLogger(A_LOGGER), "operation", number=number)
+
+    await asyncio.gather(*(asyncio.create_task(operation(number)) for number in range(3)))
+    logger.info("outside")
+    *within, outside = entries(stream)
+    assert "operation_id" not in outside
+    assert len(within) == 9
+    ids = {(entry["number"], entry["operation_id"]) for entry in within}
+    assert len(ids) == len({id_ for _, id_ in ids}) == 3
+    assert all(re.fullmatch("[0-9a-f]{16}", id_) for _, id_ in ids)
 
 
 def test_a_line_goes_the_long_way_where_others_listen_or_a_filter_stands_in_between() -> None:

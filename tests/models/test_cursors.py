@@ -1,12 +1,14 @@
 """Cursors: good for what gave them, refused for everything else."""
 
-from datetime import UTC, datetime
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta, timezone
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cursors import EventCursors, ForeignCursor, read_key, write_key
+from models.cursors import EventCursors, ForeignCursor, Key, read_key, write_key
 
 SECRET, OTHER = b"0123456789abcdef", b"fedcba9876543210"
 positions = st.integers(0, 2**63)
@@ -60,3 +62,17 @@ def test_a_key_comes_back_in_its_own_list_alone(instant: datetime, row: object) 
 def test_no_other_text_is_a_key(text: str) -> None:
     with pytest.raises(ForeignCursor):
         read_key("orders", text, 2)
+
+
+zones = st.one_of(st.just(UTC), st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone))
+# A day from the ends of time, which other zones would pass.
+instants = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=zones)  # noqa: DTZ001 - as it wants them
+whole_instants = instants.map(lambda instant: instant.replace(microsecond=0))
+values = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.text(), st.just("?>~"), instants, whole_instants)
+
+
+@given(st.text(), st.lists(values, max_size=3))
+def test_a_key_is_written_as_it_ever_was(listing: str, key: Key) -> None:
+    """Clients keep cursors: those that older versions gave stay good, and a row has one."""
+    marked = [["t", v.astimezone(UTC).isoformat()] if isinstance(v, datetime) else ["v", v] for v in key]
+    assert write_key(listing, key) == urlsafe_b64encode(orjson.dumps([listing, marked])).rstrip(b"=").decode()

@@ -21,6 +21,7 @@ from api.schema.orders import Order
 from api.schema.people import User
 from api.schema.product import ProductSchema
 from api.schema.requests import ResolutionRequest
+from api.schema.rows import Column
 from engine import (
     Attribute,
     BatchFunction,
@@ -139,6 +140,8 @@ def reader_for(schema: strawberry.Schema) -> ReaderOf:
             return ordinary(type_, name, field)
         if definition.base_resolver is not None:
             return _direct(schema, definition)
+        if isinstance(definition, Column):
+            return Attribute(definition.python_name, within="row")
         plain = definition.default_resolver is getattr and definition.python_name
         return Attribute(definition.python_name) if plain else ordinary(type_, name, field)
 

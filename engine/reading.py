@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from engine.awaiting import is_awaitable
@@ -26,7 +25,7 @@ def read(run: Run, frame: Frame, field: Field, work: Work) -> None:
         return
     reader = field.reader
     if isinstance(reader, Attribute):
-        values = _attributes(reader.name, frame.sources)
+        values = _attributes(reader, frame.sources)
     elif isinstance(reader, Batch):
         _read_batch(run, frame, field, reader, work)
         return
@@ -35,11 +34,10 @@ def read(run: Run, frame: Frame, field: Field, work: Work) -> None:
     complete(run, frame, field, None, values, work)
 
 
-def _attributes(name: str, sources: Sequence[Any]) -> list[Any]:
+def _attributes(reader: Attribute, sources: Sequence[Any]) -> list[Any]:
     """`map` and `extend` keep what was read when one of them fails, and go on behind it."""
     values: list[Any] = []
-    get = attrgetter(name) if "." not in name else lambda source: getattr(source, name)
-    todo = map(get, sources)
+    todo = map(reader.get, sources)
     while len(values) < len(sources):
         try:
             values.extend(todo)

@@ -25,6 +25,11 @@ LARGEST_MINOR = 10**14 - 1
 """The largest amount that is taken, in minor units: sums and sorting keys of it stay far inside 64-bit columns."""
 
 
+def in_major(minor: int, currency: str) -> Decimal:
+    """The amount with exactly the digits of the minor unit: 12.50 USD, 1250 JPY, 1.250 KWD."""
+    return Decimal(f"{minor}{_SCALES[currency]}")
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An exact amount: `minor` units (cents, yen, fils) of `currency`."""
@@ -34,8 +39,7 @@ class Money:
 
     @property
     def amount(self) -> Decimal:
-        """The amount with exactly the digits of the minor unit: 12.50 USD, 1250 JPY, 1.250 KWD."""
-        return Decimal(f"{self.minor}{_SCALES[self.currency]}")
+        return in_major(self.minor, self.currency)
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"

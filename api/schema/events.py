@@ -7,12 +7,13 @@ import strawberry
 from strawberry import Info
 
 from api.context import Context
-from api.ids import event_id
+from api.ids import Kind, event_id
 from api.resolvers import things
 from api.schema import enums
 from api.schema.nodes import Node
 from api.schema.people import User
 from api.schema.requests import ResolutionRequest
+from api.schema.rows import column
 from models.event import EventRow
 
 if TYPE_CHECKING:
@@ -21,20 +22,23 @@ if TYPE_CHECKING:
 
 @strawberry.type(description="Something that happened to an order.")
 class OrderEvent(Node):
-    sequence: int = strawberry.field(description="1, 2, 3 … without a gap within one order.")
-    kind: enums.OrderEventKind = strawberry.field(description="What happened.")
-    occurred_at: datetime = strawberry.field(description="When. A deadline's effect has the instant of the deadline.")
-    actor_role: enums.Role = strawberry.field(description="In which role it was done.")
-    order_status: enums.OrderStatus = strawberry.field(
-        description="The order's status as this event left it; `order` shows it as it is now."
-    )
-    request_status: enums.RequestStatus | None = strawberry.field(
-        description="The request's status as this event left it; `request` shows it as it is now."
-    )
-    message: str | None = strawberry.field(
-        description="What was said with a delivery or a wish for revision; null elsewhere: the request has its texts."
-    )
+    id_kind = Kind.EVENT
     row: strawberry.Private[EventRow]
+    sequence: int = column("1, 2, 3 … without a gap within one order.")
+    kind: enums.OrderEventKind = column("What happened.")
+    occurred_at: datetime = column("When. A deadline's effect has the instant of the deadline.")
+    actor_role: enums.Role = column("In which role it was done.")
+    order_status: enums.OrderStatus = column("The order's status as this event left it; `order` shows it as it is now.")
+    request_status: enums.RequestStatus | None = column(
+        "The request's status as this event left it; `request` shows it as it is now."
+    )
+    message: str | None = column(
+        "What was said with a delivery or a wish for revision; null elsewhere: the request has its texts."
+    )
+
+    @strawberry.field(description="Opaque, the same for ever, unique among all things.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(event_id(self.row.order_id, self.row.sequence))
 
     @strawberry.field(description="Pass it as `after` to go on from here, in any event stream or connection.")
     def cursor(self, info: Info[Context, None]) -> str:
@@ -61,14 +65,4 @@ class OrderEvent(Node):
 
     @classmethod
     def of(cls, row: EventRow) -> "OrderEvent":
-        return cls(
-            id=strawberry.ID(event_id(row.order_id, row.sequence)),
-            sequence=row.sequence,
-            kind=row.kind,
-            occurred_at=row.occurred_at,
-            actor_role=row.actor_role,
-            order_status=row.order_status,
-            request_status=row.request_status,
-            message=row.message,
-            row=row,
-        )
+        return cls(row=row)

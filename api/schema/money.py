@@ -5,7 +5,7 @@ from decimal import Decimal
 import strawberry
 
 from api.schema.scalars import CurrencyCode
-from rules.money import AskedAmount
+from rules.money import AskedAmount, in_major
 from rules.money import Money as Amount
 
 
@@ -14,12 +14,16 @@ from rules.money import Money as Amount
     "12.50 USD, 1250 JPY, 1.250 KWD."
 )
 class Money:
-    amount: Decimal = strawberry.field(description="The number, exact.")
+    minor: strawberry.Private[int]
     currency_code: CurrencyCode = strawberry.field(description="In which currency.")
+
+    @strawberry.field(description="The number, exact.")
+    def amount(self) -> Decimal:
+        return in_major(self.minor, self.currency_code)
 
     @classmethod
     def of(cls, money: Amount) -> "Money":
-        return cls(amount=money.amount, currency_code=CurrencyCode(money.currency))
+        return cls(minor=money.minor, currency_code=CurrencyCode(money.currency))
 
 
 @strawberry.input(

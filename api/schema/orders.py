@@ -6,7 +6,7 @@ import strawberry
 from strawberry import Info
 
 from api.context import Context
-from api.ids import Kind, global_id
+from api.ids import Kind
 from api.resolvers import lists, things
 from api.schema import enums
 from api.schema.center import ResolutionCenter
@@ -15,36 +15,38 @@ from api.schema.events import OrderEvent
 from api.schema.money import Money
 from api.schema.nodes import Node
 from api.schema.people import User
+from api.schema.rows import column
+from api.schema.scalars import CurrencyCode
 from api.schema.support import SupportCase
 from models.order import OrderRow
 from rules import case
-from rules.money import Money as Amount
 from rules.visibility import role_in
 
 
 @strawberry.type(description="What a client ordered of a freelancer.")
 class Order(Node):
-    reference: str = strawberry.field(description="The marketplace's own order number, unique.")
-    title: str = strawberry.field(description="What was ordered.")
-    status: enums.OrderStatus = strawberry.field(description="Where it stands.")
-    version: int = strawberry.field(
-        description="Grows by one with every event of this order; the same number as the latest event's `sequence`."
-    )
-    price: Money = strawberry.field(
-        description="The original price: extras added later do not count for the refund cap."
-    )
-    refunded: Money = strawberry.field(description="What went back to the client, or is on its way there.")
-    created_at: datetime = strawberry.field(description="When it was placed.")
-    delivery_due_at: datetime | None = strawberry.field(
-        description="When the delivery is due; null before the requirements are in."
-    )
-    delivered_at: datetime | None = strawberry.field(description="When it was last delivered.")
-    auto_completes_at: datetime | None = strawberry.field(
-        description="When silence after a delivery completes the order."
-    )
-    completed_at: datetime | None = strawberry.field(description="When it completed.")
-    cancelled_at: datetime | None = strawberry.field(description="When it was cancelled.")
+    id_kind = Kind.ORDER
     row: strawberry.Private[OrderRow]
+    reference: str = column("The marketplace's own order number, unique.")
+    title: str = column("What was ordered.")
+    status: enums.OrderStatus = column("Where it stands.")
+    version: int = column(
+        "Grows by one with every event of this order; the same number as the latest event's `sequence`."
+    )
+    created_at: datetime = column("When it was placed.")
+    delivery_due_at: datetime | None = column("When the delivery is due; null before the requirements are in.")
+    delivered_at: datetime | None = column("When it was last delivered.")
+    auto_completes_at: datetime | None = column("When silence after a delivery completes the order.")
+    completed_at: datetime | None = column("When it completed.")
+    cancelled_at: datetime | None = column("When it was cancelled.")
+
+    @strawberry.field(description="The original price: extras added later do not count for the refund cap.")
+    def price(self) -> Money:
+        return Money(minor=self.row.price_minor, currency_code=CurrencyCode(self.row.currency))
+
+    @strawberry.field(description="What went back to the client, or is on its way there.")
+    def refunded(self) -> Money:
+        return Money(minor=self.row.refunded_minor, currency_code=CurrencyCode(self.row.currency))
 
     @strawberry.field(description="Who ordered.")
     async def client(self, info: Info[Context, None]) -> User:
@@ -90,19 +92,4 @@ class Order(Node):
 
     @classmethod
     def of(cls, row: OrderRow) -> "Order":
-        return cls(
-            id=strawberry.ID(global_id(Kind.ORDER, row.id)),
-            reference=row.reference,
-            title=row.title,
-            status=row.status,
-            version=row.version,
-            price=Money.of(Amount(row.price_minor, row.currency)),
-            refunded=Money.of(Amount(row.refunded_minor, row.currency)),
-            created_at=row.created_at,
-            delivery_due_at=row.delivery_due_at,
-            delivered_at=row.delivered_at,
-            auto_completes_at=row.auto_completes_at,
-            completed_at=row.completed_at,
-            cancelled_at=row.cancelled_at,
-            row=row,
-        )
+        return cls(row=row)

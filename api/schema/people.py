@@ -4,10 +4,11 @@ import strawberry
 from strawberry import Info
 
 from api.context import Context
-from api.ids import Kind, global_id
+from api.ids import Kind
 from api.schema import enums
 from api.schema.money import Money
 from api.schema.nodes import Node
+from api.schema.rows import column
 from models.user import UserRow
 from rules.standing import Tally
 from rules.visibility import may_see_earnings
@@ -59,9 +60,10 @@ class FreelancerStanding:
 
 @strawberry.type(description="Somebody: a client, a freelancer, or both; support; the marketplace.")
 class User(Node):
-    subject: str = strawberry.field(description="The identity provider's subject.")
-    name: str = strawberry.field(description="The display name, as the newest token has it.")
+    id_kind = Kind.USER
     row: strawberry.Private[UserRow]
+    subject: str = column("The identity provider's subject.")
+    name: str = column("The display name, as the newest token has it.")
 
     @strawberry.field(description="How this user stands as a freelancer; public, as on a profile page.")
     def standing(self) -> FreelancerStanding:
@@ -69,4 +71,4 @@ class User(Node):
 
     @classmethod
     def of(cls, row: UserRow) -> "User":
-        return cls(id=strawberry.ID(global_id(Kind.USER, row.id)), subject=row.subject, name=row.name, row=row)
+        return cls(row=row)

@@ -7,7 +7,7 @@ import strawberry
 from strawberry import Info
 
 from api.context import Context
-from api.ids import Kind, global_id
+from api.ids import Kind
 from api.resolvers import things
 from api.schema import enums
 from api.schema.money import Money
@@ -15,8 +15,9 @@ from api.schema.nodes import Node
 from api.schema.people import User
 from api.schema.reasons import Reason
 from api.schema.refunds import Refund
+from api.schema.rows import column
+from api.schema.scalars import CurrencyCode
 from models.request import RequestRow
-from rules.money import Money as Amount
 from rules.vocabulary import RequestKind, Role
 
 if TYPE_CHECKING:
@@ -25,21 +26,22 @@ if TYPE_CHECKING:
 
 @strawberry.interface(description="What one side asked of the other.")
 class ResolutionRequest(Node):
-    kind: enums.RequestKind = strawberry.field(description="What is asked.")
-    status: enums.RequestStatus = strawberry.field(description="Where it stands.")
-    requested_by_role: enums.Role = strawberry.field(description="Which side asked.")
-    created_at: datetime = strawberry.field(description="When it was asked.")
-    respond_by: datetime = strawberry.field(
-        description="The last instant to answer is just before this one. 48 hours after creation by default; later "
+    id_kind = Kind.REQUEST
+    row: strawberry.Private[RequestRow]
+    kind: enums.RequestKind = column("What is asked.")
+    status: enums.RequestStatus = column("Where it stands.")
+    requested_by_role: enums.Role = column("Which side asked.")
+    created_at: datetime = column("When it was asked.")
+    respond_by: datetime = column(
+        "The last instant to answer is just before this one. 48 hours after creation by default; later "
         "when a support case made the clock stand still."
     )
-    on_deadline: enums.OnDeadline = strawberry.field(description="What silence until then will do.")
-    settled_at: datetime | None = strawberry.field(description="When it was settled; null while pending.")
-    settled_by_role: enums.Role | None = strawberry.field(
-        description="Who settled it: a party, SUPPORT, or SYSTEM for a deadline. Never called mutual when it was not."
+    on_deadline: enums.OnDeadline = column("What silence until then will do.")
+    settled_at: datetime | None = column("When it was settled; null while pending.")
+    settled_by_role: enums.Role | None = column(
+        "Who settled it: a party, SUPPORT, or SYSTEM for a deadline. Never called mutual when it was not."
     )
-    decline_message: str | None = strawberry.field(description="What the other side said when it declined.")
-    row: strawberry.Private[RequestRow]
+    decline_message: str | None = column("What the other side said when it declined.")
 
     @strawberry.field(description="The order that it is about.")
     async def order(self, info: Info[Context, None]) -> Annotated["Order", strawberry.lazy("api.schema.orders")]:
@@ -70,19 +72,7 @@ class ResolutionRequest(Node):
     @classmethod
     def of(cls, row: RequestRow) -> "ResolutionRequest":
         """The type that the row's kind wants."""
-        return _TYPES[row.kind](
-            id=strawberry.ID(global_id(Kind.REQUEST, row.id)),
-            kind=row.kind,
-            status=row.status,
-            requested_by_role=row.requested_by_role,
-            created_at=row.created_at,
-            respond_by=row.respond_by,
-            on_deadline=row.on_deadline,
-            settled_at=row.settled_at,
-            settled_by_role=row.settled_by_role,
-            decline_message=row.decline_message,
-            row=row,
-        )
+        return _TYPES[row.kind](row=row)
 
 
 @strawberry.type(description="The freelancer's offer to give part of the price back.")
@@ -91,7 +81,7 @@ class PartialRefundOffer(ResolutionRequest):
     def amount(self) -> Money:
         assert self.row.amount_minor is not None
         assert self.row.currency is not None
-        return Money.of(Amount(self.row.amount_minor, self.row.currency))
+        return Money(minor=self.row.amount_minor, currency_code=CurrencyCode(self.row.currency))
 
     @strawberry.field(description="Why, for the client.")
     def explanation(self) -> str:

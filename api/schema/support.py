@@ -7,11 +7,12 @@ import strawberry
 from strawberry import Info
 
 from api.context import Context
-from api.ids import Kind, global_id
+from api.ids import Kind
 from api.resolvers import things
 from api.schema import enums
 from api.schema.nodes import Node
 from api.schema.people import User
+from api.schema.rows import column
 from models.support_case import SupportCaseRow
 
 if TYPE_CHECKING:
@@ -23,16 +24,15 @@ if TYPE_CHECKING:
     "While it is open no deadline of the order runs out."
 )
 class SupportCase(Node):
-    opened_by_role: enums.Role = strawberry.field(description="Which side opened it; SYSTEM for a deadline.")
-    message: str = strawberry.field(description="What went wrong.")
-    status: enums.SupportCaseStatus = strawberry.field(description="Where it stands.")
-    opened_at: datetime = strawberry.field(
-        description="When it was opened; the order's deadlines stand still from then on."
-    )
-    decision: enums.SupportDecision | None = strawberry.field(description="What support decided; null while open.")
-    decision_message: str | None = strawberry.field(description="Why support decided so; shown to both sides.")
-    resolved_at: datetime | None = strawberry.field(description="When support decided.")
+    id_kind = Kind.SUPPORT_CASE
     row: strawberry.Private[SupportCaseRow]
+    opened_by_role: enums.Role = column("Which side opened it; SYSTEM for a deadline.")
+    message: str = column("What went wrong.")
+    status: enums.SupportCaseStatus = column("Where it stands.")
+    opened_at: datetime = column("When it was opened; the order's deadlines stand still from then on.")
+    decision: enums.SupportDecision | None = column("What support decided; null while open.")
+    decision_message: str | None = column("Why support decided so; shown to both sides.")
+    resolved_at: datetime | None = column("When support decided.")
 
     @strawberry.field(description="The order that it is about.")
     async def order(self, info: Info[Context, None]) -> Annotated["Order", strawberry.lazy("api.schema.orders")]:
@@ -46,14 +46,4 @@ class SupportCase(Node):
 
     @classmethod
     def of(cls, row: SupportCaseRow) -> "SupportCase":
-        return cls(
-            id=strawberry.ID(global_id(Kind.SUPPORT_CASE, row.id)),
-            opened_by_role=row.opened_by_role,
-            message=row.message,
-            status=row.status,
-            opened_at=row.opened_at,
-            decision=row.decision,
-            decision_message=row.decision_message,
-            resolved_at=row.resolved_at,
-            row=row,
-        )
+        return cls(row=row)

@@ -261,6 +261,21 @@ async def test_a_field_is_read_as_it_is_told() -> None:
     assert [error["path"] for error in answer["errors"]] == [["pets", 0, "owner"], ["pets", 1, "owner"]]
 
 
+async def test_an_attribute_may_be_of_what_the_parent_holds() -> None:
+    """A name with a point in it is a name, not a path."""
+    calls = Calls()
+    row = type("Row", (), {"name": "Rex", "the.owner": "Ada"})
+    calls.pets = [type("Pet", (), {"row": row}), type("Pet", (), {"row": None})]  # type: ignore[list-item]  # no dicts
+
+    def reader_of(type_: GraphQLObjectType, name: str, field: GraphQLField) -> Reader:
+        readers = {"name": Attribute("name", within="row"), "owner": Attribute("the.owner", within="row")}
+        return readers.get(name) or ordinary(type_, name, field)
+
+    answer = await answered(Engine(calls.schema, reader_of=reader_of), "{ pets { owner name } }")
+    assert answer["data"] == {"pets": [{"owner": "Ada", "name": "Rex"}, None]}
+    assert [error["path"] for error in answer["errors"]] == [["pets", 1, "owner"], ["pets", 1, "name"]]
+
+
 async def test_a_plan_takes_other_variables_each_time() -> None:
     given = {"number": GraphQLArgument(GraphQLInt), "by": GraphQLArgument(GraphQLInt)}
     times = GraphQLField(GraphQLInt, given, resolve=lambda _, __, number=0, by=2: by * number)

@@ -24,6 +24,7 @@ from api.schema.requests import ResolutionRequest
 from api.schema.rows import Column
 from engine import (
     Attribute,
+    Batch,
     BatchFunction,
     Engine,
     EngineExecutor,
@@ -165,7 +166,7 @@ def _direct(schema: strawberry.Schema, field: StrawberryField) -> Reader:
     make_info = schema.config.info_class
     convert = arguments_of(schema, arguments)
     if takes_self and not named and info_name == "info" and not arguments:
-        return Resolver(lambda source, raw, **_: call(source, info=make_info(_raw_info=raw, _field=field)))
+        return Batch(lambda sources, raw: _each(call, sources, make_info(_raw_info=raw, _field=field)))
 
     def resolve(source: Any, raw: Any, **given: Any) -> Any:
         info = make_info(_raw_info=raw, _field=field)
@@ -176,6 +177,18 @@ def _direct(schema: strawberry.Schema, field: StrawberryField) -> Reader:
         return call(source, **named_values) if takes_self else call(**named_values)
 
     return Resolver(resolve)
+
+
+def _each(call: Callable[..., Any], sources: Sequence[Any], info: Any) -> list[Any]:
+    """What a resolver that asks for the info alone gives for each object of a level. All share one info, which so has
+    no path, and which else would be most of the time that such a resolver takes. An error stands for its value."""
+    values: list[Any] = []
+    for source in sources:
+        try:
+            values.append(call(source, info=info))
+        except Exception as error:  # noqa: BLE001 - a field's error is a value
+            values.append(error)
+    return values
 
 
 def _classes(schema: strawberry.Schema) -> dict[type, str]:

@@ -35,18 +35,20 @@ def complete(
     run: Run, frame: Frame, field: Field, indices: Indices, values: Sequence[Any], work: Work, *, awaited: bool = False
 ) -> None:
     """Writes a field's values into the answer. What was awaited once is not awaited again."""
-    kinds = set(map(type, values))
+    kinds: set[type] = set(map(type, values)) if len(values) != 1 else {type(values[0])}
+    if kinds <= field.as_is:
+        write_column(frame, indices, field.key, values)
+        return
+    if field.depth == 0 and field.column is not None:
+        column = field.column(kinds, values, field.nullable[0])
+        if column is not None:
+            write_column(frame, indices, field.key, column)
+            return
     if kinds == COROUTINES and not awaited:
         _wait_for_column(run, frame, field, indices, values, work)
     elif field.depth == 0:
-        if field.column is None:
-            if _objects(frame, field, indices, values, kinds, work):
-                return
-        else:
-            column = field.column(kinds, values, field.nullable[0])
-            if column is not None:
-                write_column(frame, indices, field.key, column)
-                return
+        if field.column is None and _objects(frame, field, indices, values, kinds, work):
+            return
         _OneByOne(run, frame, field, work).column(indices, values, awaited=awaited)
     elif not (
         kinds <= _LISTS
@@ -61,13 +63,9 @@ def complete(
 
 def write_column(frame: Frame, indices: Indices, key: str, column: Iterable[Any]) -> None:
     """One value for each object."""
-    for out, value in zip(_outs(frame, indices), column, strict=True):
+    outs = frame.outs if indices is None else [frame.outs[index] for index in indices]
+    for out, value in zip(outs, column, strict=True):
         out[key] = value
-
-
-def _outs(frame: Frame, indices: Indices) -> list[dict[str, Any]]:
-    outs = frame.outs
-    return outs if indices is None else [outs[index] for index in indices]
 
 
 def _wait_for_column(

@@ -18,7 +18,7 @@ from graphql import (
     GraphQLLeafType,
     GraphQLString,
 )
-from graphql.pyutils import Undefined, inspect
+from graphql.pyutils import Undefined, UndefinedType, inspect
 
 from engine.awaiting import is_plain
 
@@ -27,6 +27,7 @@ Column: TypeAlias = Callable[[set[type], Sequence[Any], bool], Sequence[Any] | N
 each must be looked at. `kinds` are the classes that occur."""
 
 _NULL = {NoneType}
+_NOTHING = {NoneType, UndefinedType}
 
 
 def serialized(type_: GraphQLLeafType, value: Any) -> Any:
@@ -46,6 +47,11 @@ def column_of(type_: GraphQLLeafType) -> Column:
     if isinstance(type_, GraphQLEnumType):
         return _enumeration(type_)
     return _SPECIFIED.get(type_.coerce_output_value) or _own(type_)
+
+
+def unchanged(type_: GraphQLLeafType) -> frozenset[type]:
+    """The classes whose values the answer holds as they are."""
+    return _UNCHANGED.get(type_.coerce_output_value, frozenset())
 
 
 def _as_it_is(kind: type) -> Column:
@@ -93,6 +99,12 @@ _SPECIFIED: dict[Callable[..., Any], Column] = {
     GraphQLFloat.coerce_output_value: _floats,
 }
 
+_UNCHANGED: dict[Callable[..., Any], frozenset[type]] = {
+    GraphQLString.coerce_output_value: frozenset({str}),
+    GraphQLID.coerce_output_value: frozenset({str}),
+    GraphQLBoolean.coerce_output_value: frozenset({bool}),
+}
+
 
 def _enumeration(type_: GraphQLEnumType) -> Column:
     """Names are learned once for each member. One table a class: members of two string enumerations may be equal."""
@@ -132,20 +144,25 @@ def _own(type_: GraphQLLeafType) -> Column:
     write = type_.coerce_output_value
 
     def column(kinds: set[type], values: Sequence[Any], nullable: bool) -> Sequence[Any] | None:
-        kinds = kinds - _NULL if nullable else kinds
+        has_nulls = nullable and NoneType in kinds
+        if has_nulls:
+            kinds = kinds - _NULL
         if not kinds <= plain:
             if not all(map(is_plain, kinds)):
                 return None
             plain.update(kinds)
-        written = []
+        if not kinds:
+            return values
+        present = list(filterfalse(_is_null, values)) if has_nulls else values
         try:
-            for value in values:
-                text = None if value is None else write(value)
-                if text is Undefined or (text is None and value is not None):
-                    return None
-                written.append(text)
+            written = [write(value) for value in present]
         except Exception:  # noqa: BLE001 - whoever looks at each value will meet it again
             return None
-        return written
+        if not _NOTHING.isdisjoint(map(type, written)):
+            return None
+        if not has_nulls:
+            return written
+        texts = iter(written)
+        return [None if value is None else next(texts) for value in values]
 
     return column

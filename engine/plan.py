@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from graphql import (
@@ -23,8 +24,8 @@ from graphql.language import ArgumentNode, ListValueNode, ObjectValueNode, Value
 
 from engine.awaiting import is_plain
 from engine.document import Collector, Operation
-from engine.leaves import Column, column_of
-from engine.readers import Reader, ReaderOf
+from engine.leaves import Column, column_of, unchanged
+from engine.readers import Attribute, Method, Reader, ReaderOf
 
 _FLAT = frozenset({str, int, float, bool, type(None)})
 
@@ -68,16 +69,21 @@ class Selection:
 
 class Field:
     """One field of a selection. `nullable[d]` says whether null may stand at depth d of the field's lists; the value
-    itself is at depth 0, what is no list at `depth`."""
+    itself is at depth 0, what is no list at `depth`.
+
+    `as_is` are the classes of the values that are already what the answer holds. `get` gives a parent's value where
+    nothing but the parent is needed."""
 
     __slots__ = (
         "_constant",
         "_selections",
+        "as_is",
         "column",
         "compiler",
         "composite",
         "definition",
         "depth",
+        "get",
         "has_arguments",
         "index",
         "key",
@@ -123,8 +129,22 @@ class Field:
         self.known: dict[type, GraphQLObjectType] = self._known()
         self.reader: Reader = compiler.reader_of(parent_type, name, definition)
         self.has_arguments = bool(definition.args or nodes[0].arguments)
+        self.as_is = self._as_is()
+        self.get: Callable[[Any], Any] | None = self._get()
         self._constant: dict[str, Any] | None = None
         self._selections: dict[GraphQLObjectType, Selection] = {}
+
+    def _as_is(self) -> frozenset[type]:
+        leaves = unchanged(self.leaf) if self.leaf is not None and self.depth == 0 else frozenset()
+        return leaves | {NoneType} if self.nullable[0] else leaves
+
+    def _get(self) -> Callable[[Any], Any] | None:
+        if self.name == "__typename":
+            name = self.parent_type.name
+            return lambda _: name
+        if isinstance(self.reader, Attribute):
+            return self.reader.get
+        return self.reader.function if isinstance(self.reader, Method) and not self.has_arguments else None
 
     def _known(self) -> dict[type, GraphQLObjectType]:
         """The object types of classes for which neither the type nor the value has to be asked."""

@@ -7,37 +7,66 @@ from typing import TYPE_CHECKING, Any
 
 from engine.awaiting import is_awaitable
 from engine.completing import complete, write_column
+from engine.frames import Frame
 from engine.info import LevelInfo, ResolveInfo
 from engine.readers import Attribute, Batch, Lookup, Method, Resolver
 
 if TYPE_CHECKING:
-    from engine.frames import Frame
     from engine.plan import Field
     from engine.run import Run, Work
 
 
-def read(run: Run, frame: Frame, field: Field, work: Work) -> None:
-    """Reads a field of all objects of a frame, and writes what can be written into the answer at once."""
-    if field.name == "__typename":
-        name = frame.selection.type.name
-        for out in frame.outs:
-            out[field.key] = name
+def read_fields(run: Run, frame: Frame, work: Work) -> None:
+    """Reads all fields of a frame, and writes what can be written into the answer at once."""
+    if len(frame.sources) == 1:
+        _read_one(run, frame, work)
         return
+    for field in frame.selection.fields:
+        _read(run, frame, field, work)
+
+
+def _read_one(run: Run, frame: Frame, work: Work) -> None:
+    """The same for a frame of one object. No column is made of a value that is as usual: one order is read 1.4 times as
+    fast."""
+    source, out = frame.sources[0], frame.outs[0]
+    for field in frame.selection.fields:
+        get = field.get
+        if get is None:
+            _read(run, frame, field, work)
+            continue
+        try:
+            value = get(source)
+        except Exception as error:  # noqa: BLE001 - a field's error is a value
+            value = error
+        kind = type(value)
+        if kind in field.as_is:
+            out[field.key] = value
+        elif field.depth == 0 and kind in field.known:
+            made: dict[str, Any] = {}
+            out[field.key] = made
+            work.frames.append(Frame(field.selection(field.known[kind]), [value], [made], frame, field))
+        else:
+            complete(run, frame, field, None, [value], work)
+
+
+def _read(run: Run, frame: Frame, field: Field, work: Work) -> None:
+    """Reads a field of all objects of a frame."""
     reader = field.reader
-    if isinstance(reader, Attribute):
-        values = _attributes(reader, frame.sources)
+    if field.get is not None:
+        values = (_mapped if isinstance(reader, Attribute) else _asked)(field.get, frame.sources)
     elif isinstance(reader, Batch):
         _read_batch(run, frame, field, reader, work)
         return
     else:
+        assert not isinstance(reader, Attribute)
         values = _called(run, frame, field, reader)
     complete(run, frame, field, None, values, work)
 
 
-def _attributes(reader: Attribute, sources: Sequence[Any]) -> list[Any]:
-    """`map` and `extend` keep what was read when one of them fails, and go on behind it."""
+def _mapped(get: Callable[[Any], Any], sources: Sequence[Any]) -> list[Any]:
+    """In C. `map` and `extend` keep what was read when one of them fails, and go on behind it."""
     values: list[Any] = []
-    todo = map(reader.get, sources)
+    todo = map(get, sources)
     while len(values) < len(sources):
         try:
             values.extend(todo)
@@ -47,6 +76,17 @@ def _attributes(reader: Attribute, sources: Sequence[Any]) -> list[Any]:
             if len(values) < len(sources):
                 # A property that raises StopIteration looks to `map` like the end.
                 values.append(StopIteration())
+    return values
+
+
+def _asked(function: Callable[[Any], Any], sources: Sequence[Any]) -> list[Any]:
+    """One call for each parent, which is all that it is given."""
+    values: list[Any] = []
+    for source in sources:
+        try:
+            values.append(function(source))
+        except Exception as error:  # noqa: BLE001 - a field's error is a value
+            values.append(error)
     return values
 
 

@@ -261,6 +261,34 @@ async def test_a_field_is_read_as_it_is_told() -> None:
     assert [error["path"] for error in answer["errors"]] == [["pets", 0, "owner"], ["pets", 1, "owner"]]
 
 
+async def test_a_field_of_one_object_is_read_as_one_of_many() -> None:
+    """What is usual, what is null, what is wrong: the answer for the first of one is that for the first of two."""
+
+    class Pet:
+        name = "Rex"
+
+        @property
+        def owner(self) -> str:
+            raise StopIteration("gone")
+
+    calls = Calls()
+
+    def reader_of(type_: GraphQLObjectType, name: str, field: GraphQLField) -> Reader:
+        readers: dict[str, Reader] = {"name": Method(lambda pet: pet.name), "owner": Attribute("owner")}
+        return readers.get(name) or ordinary(type_, name, field)
+
+    engine = Engine(calls.schema, reader_of=reader_of)
+    for name in ("Rex", None, 5, ValueError("no name")):
+        Pet.name = name  # type: ignore[assignment]  # whatever it is
+        answers = []
+        for number in (1, 2):
+            calls.pets = [Pet() for _ in range(number)]  # type: ignore[misc]  # read by attributes here
+            answer = await answered(engine, "{ pets { __typename name owner } }")
+            errors = [error["path"] for error in answer["errors"] if error["path"][1] == 0]
+            answers.append((answer["data"]["pets"][0], errors))
+        assert answers[0] == answers[1]
+
+
 async def test_an_attribute_may_be_of_what_the_parent_holds() -> None:
     """A name with a point in it is a name, not a path."""
     calls = Calls()
@@ -459,9 +487,11 @@ async def test_a_resolver_that_is_cancelled_is_no_error_of_a_field() -> None:
     pet = GraphQLObjectType("Pet", {"name": GraphQLField(GraphQLString, resolve=late)})
     pets = GraphQLField(GraphQLList(pet), resolve=lambda *_: ["first", "second"])
     schema = GraphQLSchema(GraphQLObjectType("Query", {"pets": pets}))
-    for answer in (_by_core(schema, "{ pets { name } }"), Engine(schema).execute(parse("{ pets { name } }"))):
-        with pytest.raises(asyncio.CancelledError):
-            await answer
+    # Each of two pets' names waits for itself: in a task of its own, or in the one that reads the pets.
+    for query in ("{ pets { name } }", "{ a: pets { name } b: pets { name } }"):
+        for answer in (_by_core(schema, query), Engine(schema).execute(parse(query))):
+            with pytest.raises(asyncio.CancelledError):
+                await answer
 
 
 async def test_whoever_is_cancelled_cancels_what_runs_for_it() -> None:

@@ -103,6 +103,8 @@ _UNCHANGED: dict[Callable[..., Any], frozenset[type]] = {
     GraphQLString.coerce_output_value: frozenset({str}),
     GraphQLID.coerce_output_value: frozenset({str}),
     GraphQLBoolean.coerce_output_value: frozenset({bool}),
+    # A scalar of one's own that is written by `str`.
+    str: frozenset({str}),
 }
 
 

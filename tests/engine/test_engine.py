@@ -382,6 +382,15 @@ LEAVES = {
     GraphQLID: ["a", 1, 1.5, True, None],
     GraphQLBoolean: [True, 0, 1.5, "x", None],
     GraphQLEnumType("Color", Color): [Color.RED, Color.BLUE, "RED", "PINK", Tone.RED, 5, [], None],
+    GraphQLScalarType("Text", coerce_output_value=str): [
+        "a",
+        1,
+        Tone.RED,
+        0.5,
+        None,
+        ValueError("returned"),
+        Undefined,
+    ],
     GraphQLScalarType("Own", coerce_output_value=_own): ["a", 1, "none", "undefined", None, []],
 }
 

@@ -120,7 +120,7 @@ class Parts:
             self.view = self.seated = None
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
-        journal = Journal(self.policy, self.clock, self.new_id, self._ring)
+        journal = Journal(self.policy, self.clock, self.new_id, self._ring, self._money_moved)
         self._refunds = RefundWorker(
             journal,
             self.gateway or LedgerGateway(self.clock, self.new_id),
@@ -163,6 +163,9 @@ class Parts:
         """After every commit: this process's own readers at once, the others by the doorbell."""
         self.tail.wake()
         self.doorbell.ring()
+
+    def _money_moved(self) -> None:
+        """There may be a refund to pay."""
         self._refunds.wake()
 
     def _rung(self) -> None:

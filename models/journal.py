@@ -77,12 +77,20 @@ class Journal:
     client that hangs up leaves no half-done work, and no lock that is never given back."""
 
     def __init__(
-        self, policy: Policy, clock: Clock, new_id: Callable[[], UUID], ring: Callable[[], None] = lambda: None
+        self,
+        policy: Policy,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+        ring: Callable[[], None] = lambda: None,
+        money_moved: Callable[[], None] = lambda: None,
     ) -> None:
+        """`ring` is called after every commit of events, `money_moved` when they moved money besides: there may be a
+        refund to pay."""
         self.policy = policy
         self.clock = clock
         self.new_id = new_id
         self._ring = ring
+        self._money_moved = money_moved
         self._under_way: set[asyncio.Task[Done]] = set()
 
     async def perform(
@@ -130,6 +138,7 @@ class Journal:
                     raise
             except OutcomeUnknown:
                 self._ring()
+                self._money_moved()
                 if not tries_left or key is None:
                     raise
                 await asyncio.sleep(_PAUSE)
@@ -140,6 +149,8 @@ class Journal:
             else:
                 if outcome.wrote:
                     self._ring()
+                if outcome.moved_money:
+                    self._money_moved()
                 if outcome.refusals:
                     raise Refused(*outcome.refusals)
                 assert outcome.done is not None
@@ -171,9 +182,11 @@ class Journal:
         wrote = await saving.save(db, case, decisions, self.policy, ground, kept)
         if not wrote and isinstance(command, c.PassDeadlines):
             await saving.save_next_deadline(db, case, self.policy)
+        moved = any(decision.entries for decision in decisions)
         if judgement.decision is None:
-            return _Outcome(None, judgement.refusals, wrote=wrote)
-        return _Outcome(Done(order_id, judgement.decision.subject, judgement.decision.case), wrote=wrote)
+            return _Outcome(None, judgement.refusals, wrote=wrote, moved_money=moved)
+        done = Done(order_id, judgement.decision.subject, judgement.decision.case)
+        return _Outcome(done, wrote=wrote, moved_money=moved)
 
     async def _place(
         self, db: BaseDBAsyncClient, order: PlaceOrder, by: Viewer, key: IdempotencyKey | None
@@ -202,7 +215,8 @@ class Journal:
             sentence = "There is an order with this reference already."
             raise Refused(Refusal(RefusalCode.REFERENCE_TAKEN, sentence, ("reference",)))
         await saving.save(db, None, [decision], self.policy, ground, self._kept(by, key, decision, now))
-        return _Outcome(Done(decision.subject, decision.subject, decision.case), wrote=True)
+        done = Done(decision.subject, decision.subject, decision.case)
+        return _Outcome(done, wrote=True, moved_money=bool(decision.entries))
 
     @staticmethod
     async def _done_before(
@@ -239,6 +253,7 @@ class _Outcome:
     done: Done | None
     refusals: tuple[Refusal, ...] = ()
     wrote: bool = False
+    moved_money: bool = False
 
 
 def _tell_what_broke(task: asyncio.Task[Done]) -> None:

@@ -15,6 +15,9 @@ from models.event import EventRow
 BATCH = 100
 """Events that the tail reads at a time: fewer than an inbox holds, so that a burst throws nobody back to the log who
 keeps up."""
+NAP = 0.25
+"""Seconds between two looks at the log while nobody listens: then only its end is asked for. To read back each event
+that nobody wanted took 8 % of a process that does nothing but changes."""
 INBOX = 256
 """Events that wait for one reader in memory; a reader that is further behind reads them from the log instead."""
 
@@ -75,18 +78,29 @@ class Tail:
         self._poll_seconds = poll_seconds
         self._woken = asyncio.Event()
         self._inboxes: dict[Interest, set[Inbox]] = {}
+        self._nap: asyncio.TimerHandle | None = None
         self.position = 0
         self.works = False
 
     def wake(self) -> None:
-        """The log has grown, as far as anybody knows."""
-        self._woken.set()
+        """The log has grown, as far as anybody knows. Read at once when somebody listens, else soon."""
+        if self._inboxes:
+            self._woken.set()
+        elif self._nap is None:
+            self._nap = asyncio.get_running_loop().call_later(NAP, self._end_nap)
+
+    def _end_nap(self) -> None:
+        if self._nap is not None:
+            self._nap.cancel()
+            self._nap = None
+            self._woken.set()
 
     @contextlib.contextmanager
     def inbox(self, interest: Interest) -> Iterator[Inbox]:
         """Hears of all new events that concern the interest, for as long as the block runs."""
         inbox = Inbox(self.position)
         self._inboxes.setdefault(interest, set()).add(inbox)
+        self._end_nap()
         try:
             yield inbox
         finally:
@@ -112,6 +126,7 @@ class Tail:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+            self._end_nap()
 
     async def _run(self) -> None:
         while True:
@@ -131,6 +146,12 @@ class Tail:
                 self.works = True
 
     async def _read_on(self) -> None:
+        if not self._inboxes:
+            head = await reads.log_position()
+            if not self._inboxes:
+                self.position = max(self.position, head)
+                return
+            # Somebody has come meanwhile, and is to hear of all that came after the position.
         while True:
             rows = await plain.rows(EventRow.filter(position__gt=self.position).order_by("position").limit(BATCH))
             for row in rows:

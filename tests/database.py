@@ -55,18 +55,22 @@ class HandClock:
 
 
 class TestJournal(Journal):
-    """The product's journal, with a clock to set, and a count of its rings."""
+    """The product's journal, with a clock to set, and a count of its rings and of what moved money."""
 
     __test__ = False
     clock: HandClock
 
     def __init__(self, url: str, clock: HandClock, policy: Policy = DEFAULT) -> None:
-        super().__init__(policy, clock, uuid7, self._count)
+        super().__init__(policy, clock, uuid7, self._count, self._count_money)
         self.url = url
         self.rings = 0
+        self.money_moved = 0
 
     def _count(self) -> None:
         self.rings += 1
+
+    def _count_money(self) -> None:
+        self.money_moved += 1
 
 
 _template: list[Template] = []

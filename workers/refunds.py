@@ -109,7 +109,7 @@ class RefundWorker:
         self._loop.start()
 
     def wake(self) -> None:
-        """There may be a new refund: looks soon. Cheap, for calling after every commit."""
+        """There may be a new refund: looks soon."""
         self._loop.wake()
 
     async def stop(self, patience: float = 5.0) -> None:

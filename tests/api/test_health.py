@@ -13,6 +13,7 @@ from api.ids import Kind, uuid_of
 from models import EventRow, RefundRow
 from models.database import connection
 from subscriptions import doorbell
+from subscriptions.tail import NAP
 from tests.database import a_burst
 from tests.proxy import Proxy
 from tests.servers import (
@@ -96,6 +97,8 @@ async def test_a_tail_that_lags_is_said_until_it_has_caught_up(tmp_path: Path, m
     async with a_service(tmp_path, RESOLUTION_TAIL_POLL_SECONDS="60") as service:
         order_id = uuid_of(Kind.ORDER, await service.started())
         assert order_id
+        # Nobody listens: the tail looks once more, soon.
+        await asyncio.sleep(2 * NAP)
         await _until_ready_is(service, ALL_IS_WELL)
         # Behind the back of the doorbell: nobody is rung.
         await a_burst(order_id, GREATEST_LAG)

@@ -198,6 +198,22 @@ async def test_a_refusal_changes_nothing(journal: TestJournal) -> None:
     assert journal.rings == rings
 
 
+async def test_what_moves_money_says_so_and_nothing_else_does(journal: TestJournal) -> None:
+    order_id = await a_started_order(journal)
+    moved, rings = journal.money_moved, journal.rings
+    offered = await journal.perform(order_id, an_offer(), FREELANCER)
+    await journal.perform(order_id, a_question(), CLIENT)
+    assert journal.money_moved == moved
+    await journal.perform(order_id, c.AcceptRequest(offered.subject_id), CLIENT)
+    assert journal.money_moved == moved + 1
+    await journal.perform(order_id, a_plea_to_the_freelancer(), CLIENT)
+    # Silence cancels the order: the deadline's doing, whoever comes by to be refused.
+    journal.clock.later(timedelta(days=3))
+    await outcome(journal.perform(order_id, an_offer(), FREELANCER))
+    assert journal.money_moved == moved + 2
+    assert journal.rings == rings + 5
+
+
 async def test_a_refusal_leaves_what_the_deadlines_did_and_rings_for_it(journal: TestJournal) -> None:
     order_id = await a_started_order(journal)
     offer = await journal.perform(order_id, an_offer(), FREELANCER)

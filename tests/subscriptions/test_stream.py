@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from random import Random
 from uuid import UUID
 
 import pytest
 
-from models import reads
+from models import plain, reads
 from models.event import EventRow
 from models.reads import EventQueries
 from rules import commands as c
@@ -122,6 +122,69 @@ async def _read_rudely(
                 stays -= 1
                 if chance.random() < 0.1:
                     await asyncio.sleep(chance.random() / 50)
+
+
+async def test_while_nobody_listens_only_the_logs_end_is_asked_for_and_that_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_database(tmp_path) as journal:
+        tail = Tail(NEVER)
+        order_id = await a_started_order(journal)
+        async with tail.running(), asyncio.timeout(30):
+            monkeypatch.setattr(plain, "rows", None)
+            heads = 0
+            log_position = reads.log_position
+
+            async def counted() -> int:
+                nonlocal heads
+                heads += 1
+                return await log_position()
+
+            monkeypatch.setattr(reads, "log_position", counted)
+            for _ in range(10):
+                await a_burst(order_id, 1)
+                tail.wake()
+            await until(lambda: tail.position == 12)
+            assert heads < 10
+            assert tail.works
+
+
+async def test_whoever_comes_while_the_logs_end_is_asked_for_misses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_database(tmp_path) as journal, AsyncExitStack() as stack:
+        tail = Tail(NEVER)
+        order_id = await a_started_order(journal)
+        inboxes: list[Inbox] = []
+        async with tail.running(), asyncio.timeout(30):
+            log_position = reads.log_position
+
+            async def slow() -> int:
+                head = await log_position()
+                if not inboxes:
+                    inboxes.append(stack.enter_context(tail.inbox(EVERYTHING)))
+                return head
+
+            monkeypatch.setattr(reads, "log_position", slow)
+            await a_burst(order_id, 3)
+            tail.wake()
+            await until(lambda: tail.position == 5)
+            assert inboxes[0].since == 2
+            assert [row.position for row in inboxes[0].take()] == [3, 4, 5]
+
+
+async def test_whoever_comes_wakes_a_tail_that_naps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tails, "NAP", NEVER)
+    async with a_database(tmp_path) as journal:
+        tail = Tail(NEVER)
+        order_id = await a_started_order(journal)
+        async with tail.running(), asyncio.timeout(30):
+            await a_burst(order_id, 2)
+            tail.wake()
+            with tail.inbox(EVERYTHING) as inbox:
+                await inbox.wait()
+                await until(lambda: tail.position == 4)
+                assert [row.position for row in inbox.take()] == [3, 4]
 
 
 async def test_what_the_tail_has_yet_to_read_is_not_repeated_to_whoever_knows_it(tmp_path: Path) -> None:

@@ -366,7 +366,7 @@ async def test_what_can_not_be_settled_is_tried_again_under_the_same_key_after_t
 
 async def test_a_wake_pays_without_waiting_for_the_interval(journal: TestJournal) -> None:
     worker = RefundWorker(journal, ToldGateway(journal), interval=3_600)
-    journal._ring = worker.wake
+    journal._money_moved = worker.wake
     worker.start()
     await asyncio.sleep(0.01)
     order_id = await a_refund_on_its_way(journal)

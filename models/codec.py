@@ -9,8 +9,10 @@ from types import UnionType
 from typing import Any, TypeVar, cast, get_args, get_type_hints
 from uuid import UUID
 
+from models import plain
 from models.event import EventRow
-from rules.case import Actor, Order, Refund, Request, SupportCase
+from models.request import RequestRow
+from rules.case import Actor, Case, Order, Refund, Request, SupportCase
 from rules.events import Change, Event, Thing
 from rules.money import Money
 
@@ -39,6 +41,47 @@ def columns(values: Mapping[str, Any]) -> dict[str, Any]:
 def thing(kind: type[_T], row: Any) -> _T:
     """A thing as its row holds it."""
     return kind(**{name: read(row) for name, read in _readers(cast(Any, kind))})
+
+
+def request_row(case: Case, request_id: UUID) -> RequestRow | None:
+    """The row of a request, as the transaction that came to this case has left it; None when the case has none such.
+    What was just written need not be read back: that took a twentieth of an offer."""
+    request = case.request(request_id)
+    if request is None:
+        return None
+    order = case.order
+    values: dict[str, Any] = {
+        "order_id": order.id,
+        "client_id": order.client_id,
+        "freelancer_id": order.freelancer_id,
+        "placed_by_id": order.placed_by_id,
+        "currency": None,
+    }
+    for name, write in _writers(Request):
+        write(values, getattr(request, name))
+    return plain.row(RequestRow, values)
+
+
+@cache
+def _writers(kind: Any) -> tuple[tuple[str, Callable[[dict[str, Any], Any], None]], ...]:
+    hints = get_type_hints(kind)
+    return tuple((field.name, _writer(field.name, _plain(hints[field.name]))) for field in fields(kind))
+
+
+def _writer(name: str, kind: type) -> Callable[[dict[str, Any], Any], None]:
+    """Writes a field into the columns that `_reader` reads."""
+    if kind is Money:
+
+        def write_money(values: dict[str, Any], value: Money | None) -> None:
+            values[f"{name}_minor"] = None if value is None else value.minor
+            if value is not None:
+                values["currency"] = value.currency
+
+        return write_money
+    if kind is timedelta:
+        column = f"{name}_seconds"
+        return lambda values, value: values.update({column: None if value is None else int(value.total_seconds())})
+    return lambda values, value: values.update({name: value})
 
 
 @cache

@@ -361,6 +361,13 @@ def _built_with(
     return found
 
 
+def row(kind: type[R], values: dict[str, Any]) -> R:
+    """An instance of values for all its columns, which are of the kinds that its fields give."""
+    assert values.keys() == kind._meta.fields_db_projection_reverse.keys(), "a column is missing, or there is none such"
+    made: R = _maker(kind, "postgres")(values)
+    return made
+
+
 @cache
 def _maker(kind: type[R], dialect: str) -> Callable[[dict[str, Any]], R]:
     """Makes an instance of what the driver gave for its columns, as the ORM does."""

@@ -20,6 +20,10 @@ PATIENCE = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds before the first and any later attempt to build it anew."""
 
+BREATH = 0.005
+"""Seconds from one ring to the next: those that come in a burst are one. A ring costs a process 180 µs, where a change
+costs it some ten times that."""
+
 Send = Callable[[str], Awaitable[None]]
 """Hands one message to the broadcast."""
 
@@ -47,7 +51,8 @@ class Doorbell:
         self.rebuilds = 0
 
     def ring(self) -> None:
-        """Rings soon; never waits, never fails. Rings that come while one is on its way are one."""
+        """Rings soon; never waits, never fails. Rings that come while one is on its way, or just after, are
+        one."""
         self._wanted.set()
 
     @contextlib.asynccontextmanager
@@ -107,6 +112,7 @@ class Doorbell:
             self._wanted.clear()
             async with asyncio.timeout(PATIENCE):
                 await send(RING)
+            await asyncio.sleep(BREATH)
 
     async def _keep_probing(self, send: Send) -> None:
         while True:

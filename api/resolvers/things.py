@@ -7,12 +7,14 @@ from uuid import UUID
 from api import ids
 from api.context import Context
 from api.ids import Kind
+from models.codec import request_row
 from models.event import EventRow
 from models.order import OrderRow
 from models.refund import RefundRow
 from models.request import RequestRow
 from models.support_case import SupportCaseRow
 from models.user import UserRow
+from rules.case import Case
 from rules.visibility import role_in
 
 Row = UserRow | OrderRow | RequestRow | RefundRow | SupportCaseRow | EventRow
@@ -28,6 +30,14 @@ async def request(context: Context, request_id: UUID) -> RequestRow | None:
     """The request, if the viewer may see its order."""
     row = await context.loaders.requests.load(request_id)
     return row if row and role_in(context.viewer, row) else None
+
+
+async def written_request(context: Context, request_id: UUID, case: Case | None) -> RequestRow | None:
+    """The request that was just written, as it was written; without a case, as it is."""
+    row = request_row(case, request_id) if case else None
+    if row is None:
+        return await request(context, request_id)
+    return row if role_in(context.viewer, row) else None
 
 
 async def support_case(context: Context, case_id: UUID) -> SupportCaseRow | None:

@@ -13,6 +13,7 @@ from api.context import Context
 from api.ids import Kind, uuid_of
 from models.journal import Done, IdempotencyKey, PlaceOrder
 from rules import texts
+from rules.case import Case
 from rules.commands import CaseCommand
 from rules.refusals import NOT_FOUND, Refusal, Refused
 from rules.vocabulary import RefusalCode
@@ -24,10 +25,11 @@ _EVERY_DIGIT = Arithmetic(prec=100)
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The id of what was made or changed, or the refusals."""
+    """The id of what was made or changed, or the refusals. Without a case it was done before, under the same key."""
 
     subject_id: UUID | None
     refusals: tuple[Refusal, ...] = ()
+    case: Case | None = None
 
 
 async def place(context: Context, order: PlaceOrder, key: IdempotencyKey | None) -> Written:
@@ -79,7 +81,7 @@ async def _written(work: Awaitable[Done], path: str | None = None) -> Written:
         done = await work
     except Refused as refused:
         return Written(None, tuple(_pointing(refusal, path) for refusal in refused.refusals))
-    return Written(done.subject_id)
+    return Written(done.subject_id, case=done.case)
 
 
 def _pointing(refusal: Refusal, path: str | None) -> Refusal:

@@ -22,7 +22,7 @@ from rules.refusals import Refused
 
 P = TypeVar("P", bound=p.Payload)
 Key = IdempotencyKey | None
-Answered = tuple[UUID | None, list[p.UserError]]
+Answered = tuple[Written, list[p.UserError]]
 
 INPUT = strawberry.argument(description="What to do.")
 
@@ -31,14 +31,14 @@ async def _done(info: Info[Context, None], given: Any, work: Callable[[Key], Awa
     """Does the work under the caller's idempotency key. Raises UNAUTHENTICATED when nobody calls."""
     _ = info.context.viewer
     try:
-        key = writing.idempotency_key(info.field_name, asdict(given))
+        key = None if given.idempotency_key is None else writing.idempotency_key(info.field_name, asdict(given))
     except Refused as refused:
-        return None, [p.UserError.of(refusal) for refusal in refused.refusals]
+        return Written(None), [p.UserError.of(refusal) for refusal in refused.refusals]
     written = await work(key)
     for refusal in written.refusals:
         info.context.product.metrics.refused(refusal.code.value)
         info.context.refusals.append(refusal.code.value)
-    return written.subject_id, [p.UserError.of(refusal) for refusal in written.refusals]
+    return written, [p.UserError.of(refusal) for refusal in written.refusals]
 
 
 async def _order(info: Info[Context, None], payload: type[P], given: Any, command: c.CaseCommand) -> P:
@@ -49,8 +49,8 @@ async def _order(info: Info[Context, None], payload: type[P], given: Any, comman
 
 
 async def _with_order(context: Context, payload: type[P], answered: Answered) -> P:
-    order_id, errors = answered
-    row = await things.order(context, order_id) if order_id else None
+    written, errors = answered
+    row = await things.order(context, written.subject_id) if written.subject_id else None
     return payload(user_errors=errors, order=Order.of(row) if row else None)  # type: ignore[call-arg]  # of every P that comes here
 
 
@@ -71,15 +71,15 @@ async def _settled(
 
 
 async def _with_request(context: Context, payload: type[P], answered: Answered) -> P:
-    request_id, errors = answered
-    row = await things.request(context, request_id) if request_id else None
+    written, errors = answered
+    row = await things.written_request(context, written.subject_id, written.case) if written.subject_id else None
     request = ResolutionRequest.of(row) if row else None
     return payload(user_errors=errors, request=request)  # type: ignore[call-arg]  # of every P that comes here
 
 
 async def _with_case(context: Context, payload: type[P], answered: Answered) -> P:
-    case_id, errors = answered
-    row = await things.support_case(context, case_id) if case_id else None
+    written, errors = answered
+    row = await things.support_case(context, written.subject_id) if written.subject_id else None
     support_case = SupportCase.of(row) if row else None
     return payload(user_errors=errors, support_case=support_case)  # type: ignore[call-arg]  # of every P that comes here
 

@@ -12,7 +12,8 @@ from uuid import UUID
 import pytest
 from tortoise.exceptions import IntegrityError, OperationalError
 
-from models import ConfidenceRow, EventRow, IdempotencyRow, LogRow, OrderRow, UserRow, saving
+from models import ConfidenceRow, EventRow, IdempotencyRow, LogRow, OrderRow, RequestRow, UserRow, saving
+from models.codec import request_row
 from models.journal import Done, PlaceOrder
 from models.loading import whole_case
 from rules import commands as c
@@ -422,15 +423,27 @@ async def test_a_command_whose_caller_hung_up_takes_effect(journal: TestJournal)
 @pytest.mark.parametrize("seed", range(12))
 async def test_rows_and_log_and_ledger_agree_after_a_play_by_chance(journal: TestJournal, seed: int) -> None:
     chance = Random(seed)
-    order_id, orders, done = await a_placed_order(journal), 1, 0
+    order_id, orders, done, shown = await a_placed_order(journal), 1, 0, 0
     for _ in range(60):
         journal.clock.later(timedelta(hours=chance.choice((0, 0, 1, 5, 30))))
-        done += isinstance(await outcome(journal.perform(order_id, *await a_move(chance, order_id))), Done)
+        came = await outcome(journal.perform(order_id, *await a_move(chance, order_id)))
+        if isinstance(came, Done):
+            done += 1
+            shown += await _is_told_as_it_is(came)
         if (await OrderRow.get(id=order_id)).status.is_closed and chance.random() < 0.2:
             orders += 1
             order_id = await a_started_order(journal, f"B-{orders}")
     assert done > 10, "a play in which nothing happens tests nothing"
+    assert shown > 4, "nor one in which nobody asks for anything"
     await assert_sound()
+
+
+async def _is_told_as_it_is(done: Done) -> bool:
+    """Whether what was done is a request's, whose row is told without being read."""
+    assert done.case
+    told, read = request_row(done.case, done.subject_id), await RequestRow.get_or_none(id=done.subject_id)
+    assert (told and vars(told)) == (read and vars(read))
+    return told is not None
 
 
 async def test_money_that_was_held_is_with_the_freelancer_or_on_its_way_back(journal: TestJournal) -> None:

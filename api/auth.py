@@ -18,8 +18,8 @@ from api.claims import (
     SCOPES,
     Claims,
     InvalidToken,
+    Proved,
     algorithm_and_kid,
-    claims_of,
     name_of,
     signed_payload,
     subject_of,
@@ -87,24 +87,26 @@ def _one_word(token: str) -> str:
 
 
 class _Proven:
-    """Payloads of tokens whose signature, issuer and audience were found right with a key: the same token comes with
-    every request of its bearer. Their times are judged anew each time; a key that the provider has taken back is not
-    asked for any more, and what it proved is of no use then."""
+    """Tokens whose signature, issuer and audience were found right with a key: the same token comes with every request
+    of its bearer. A key that the provider has taken back is not asked for any more, and what it proved is of no use
+    then."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[str, tuple[bytes | jwt.PyJWK, dict[str, Any]]] = OrderedDict()
+        self._found: OrderedDict[str, tuple[bytes | jwt.PyJWK, Proved]] = OrderedDict()
 
-    def payload(self, token: str, key: bytes | jwt.PyJWK) -> dict[str, Any] | None:
+    def found(self, token: str, key: bytes | jwt.PyJWK) -> Proved | None:
         found = self._found.get(token)
         if found is None or found[0] is not key:
             return None
         self._found.move_to_end(token)
         return found[1]
 
-    def keep(self, token: str, key: bytes | jwt.PyJWK, payload: dict[str, Any]) -> None:
-        self._found[token] = (key, payload)
+    def kept(self, token: str, key: bytes | jwt.PyJWK, payload: dict[str, Any]) -> Proved:
+        proved = Proved(payload)
+        self._found[token] = (key, proved)
         if len(self._found) > MOST_PROVEN:
             self._found.popitem(last=False)
+        return proved
 
 
 # ---------------------------------------------------------------- a shared secret
@@ -132,12 +134,12 @@ class SharedSecretVerifier:
 
     async def verify(self, token: str) -> Claims:
         """See `Verifier`. Waits for nothing."""
-        payload = self._proven.payload(token, self._key)
-        if payload is None:
+        proved = self._proven.found(token, self._key)
+        if proved is None:
             algorithm_and_kid(token, SECRET_ALGORITHMS)
             payload = signed_payload(token, self._key, SECRET_ALGORITHMS, self._issuer, self._audience)
-            self._proven.keep(token, self._key, payload)
-        return claims_of(payload, self._clock(), self._leeway)
+            proved = self._proven.kept(token, self._key, payload)
+        return proved.claims(self._clock(), self._leeway)
 
     async def aclose(self) -> None:
         """Nothing is held."""
@@ -223,11 +225,11 @@ class JwksVerifier:
         """See `Verifier`. Waits for the provider only when the token names a key that is not known yet."""
         algorithm, kid = algorithm_and_kid(token, JWKS_ALGORITHMS)
         key = await self._keys.find(algorithm, kid)
-        payload = self._proven.payload(token, key)
-        if payload is None:
+        proved = self._proven.found(token, key)
+        if proved is None:
             payload = signed_payload(token, key, (algorithm,), self._issuer, self._audience)
-            self._proven.keep(token, key, payload)
-        return claims_of(payload, self._clock(), self._leeway)
+            proved = self._proven.kept(token, key, payload)
+        return proved.claims(self._clock(), self._leeway)
 
     async def aclose(self) -> None:
         """Ends a refresh that is under way and closes the connection."""

@@ -121,6 +121,28 @@ def claims_of(payload: Mapping[str, Any], now: datetime, leeway: timedelta) -> C
     )
 
 
+class Proved:
+    """The payload of a token that is genuine. Its times are judged at each request; what else it says is read once."""
+
+    __slots__ = ("_claims", "_ends", "_payload", "_starts")
+
+    def __init__(self, payload: Mapping[str, Any]) -> None:
+        self._payload = payload
+        self._claims: Claims | None = None
+        self._starts = self._ends = 0.0
+
+    def claims(self, now: datetime, leeway: timedelta) -> Claims:
+        """As `claims_of`."""
+        present, margin = now.timestamp(), leeway.total_seconds()
+        if self._claims is not None and self._starts - margin <= present < self._ends + margin:
+            return self._claims
+        found = claims_of(self._payload, now, leeway)
+        self._starts = max((_instant(self._payload, claim) or 0.0) for claim in ("nbf", "iat"))
+        self._ends = _instant(self._payload, "exp") or 0.0
+        self._claims = found
+        return found
+
+
 def _instant(payload: Mapping[str, Any], claim: str) -> float | None:
     """Seconds since 1970 (RFC 7519, NumericDate)."""
     value = payload.get(claim)

@@ -35,6 +35,9 @@ from engine import (
     Resolver,
     ordinary,
 )
+from rules import case
+from rules.visibility import role_in
+from rules.vocabulary import Role
 
 
 class Executing(EngineExecutor, StrawberryGraphQLCoreExecutionContext):
@@ -109,6 +112,18 @@ def _freelancers(orders: Sequence[Order], info: LevelInfo) -> list[User] | Await
     return _side(orders, info.context, 1)
 
 
+def _viewer_roles(orders: Sequence[Order], info: LevelInfo) -> list[Role | LookupError]:
+    viewer = info.context.viewer
+    return [
+        role_in(viewer, order.row) or LookupError("an order came to somebody who may not see it") for order in orders
+    ]
+
+
+def _are_late(orders: Sequence[Order], info: LevelInfo) -> list[bool]:
+    now = info.context.now()
+    return [case.is_late(order.row, now) for order in orders]
+
+
 async def _pending_requests(centers: Sequence[ResolutionCenter], info: LevelInfo) -> list[list[ResolutionRequest]]:
     context = info.context
     loaded = await context.loaders.pending_requests.load_many([each.row.id for each in centers])
@@ -121,6 +136,8 @@ async def _pending_requests(centers: Sequence[ResolutionCenter], info: LevelInfo
 BATCHES: Mapping[tuple[str, str], BatchFunction] = {
     ("Order", "client"): _clients,
     ("Order", "freelancer"): _freelancers,
+    ("Order", "viewerRole"): _viewer_roles,
+    ("Order", "isLate"): _are_late,
     ("ResolutionCenter", "pendingRequests"): _pending_requests,
 }
 """What is answered for a whole level at once: the fields of a page of orders. Each has its ordinary resolver too."""

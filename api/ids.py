@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode
 from binascii import Error as NotBase64
 from binascii import b2a_base64
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 
@@ -34,8 +35,10 @@ def _opaque(text: str) -> str:
     return b2a_base64(text.encode(), newline=False).rstrip(b"=").decode()
 
 
+@lru_cache(4_096)
 def parsed(text: str) -> tuple[Kind, UUID, int] | None:
-    """The kind, the UUID and, for an event, the sequence; None for whatever we never gave."""
+    """The kind, the UUID and, for an event, the sequence; None for whatever we never gave. What is asked for is asked
+    for again, and an id is always of the same thing."""
     try:
         name, value, *rest = urlsafe_b64decode(text.encode("ascii") + b"==").decode().split(":")
         kind = Kind(name)

@@ -357,7 +357,9 @@ def _built_with(
                 other = make_other({key: values[own]} | dict(zip(others, values[first:], strict=False)))
                 known[values[own]] = other
             named.append(other)
-        found.append(make(dict(zip(names, values, strict=False)) | {joined.attribute: tuple(named)}))
+        own_values = dict(zip(names, values, strict=False))
+        own_values[joined.attribute] = tuple(named)
+        found.append(make(own_values))
     return found
 
 
@@ -405,7 +407,8 @@ def _conversion(field: Field[Any], dialect: str) -> Callable[[Any], Any] | None:
     if isinstance(field, UUIDField):
         return UUID if dialect == "sqlite" else None
     if isinstance(field, DatetimeField):
-        return _instant if dialect == "sqlite" else in_utc
+        # PostgreSQL's driver gives all instants of UTC.
+        return _instant if dialect == "sqlite" else None
     return field.to_python_value
 
 

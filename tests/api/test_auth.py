@@ -15,10 +15,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
 from api.auth import JwksVerifier, SharedSecretVerifier, Verifier, bearer, bearer_or_bare, mint
-from api.claims import LONGEST_TOKEN, Claims, InvalidToken, KeysUnavailable
+from api.claims import LONGEST_TOKEN, Claims, InvalidToken, KeysUnavailable, Proved, claims_of
 from tests.provider import EC_KEY, ED_KEY, NEW_RSA_KEY, RSA_KEY, PrivateKey, Provider, a_provider, jwk
 
 SECRET = "a secret for tests that is long enough"
@@ -489,6 +491,30 @@ async def test_tokens_without_end_take_no_memory_without_end(clock: Hands, monke
     for number in range(10):
         assert (await verifier.verify(secret_token(sub=f"user-{number}"))).subject == f"user-{number}"
     assert len(verifier._proven._found) == 3
+
+
+@given(
+    st.lists(st.integers(-4_000, 4_000), min_size=1, max_size=8),
+    st.sampled_from([{}, {"nbf": 100}, {"iat": -100}, {"nbf": 50, "iat": 400}, {"sub": ""}, {"exp": None}]),
+)
+def test_what_was_proved_says_at_each_time_what_it_says_when_it_is_read_anew(
+    seconds: list[int], changed: dict[str, Any]
+) -> None:
+    start = NOW.timestamp()
+    payload: dict[str, Any] = {"sub": "ada", "exp": start + 3_600}
+    for name, value in changed.items():
+        payload[name] = start + value if isinstance(value, int) else value
+    proved, leeway = Proved(payload), timedelta(seconds=5)
+
+    def told(claims: Callable[[datetime], Claims], now: datetime) -> Claims | str:
+        try:
+            return claims(now)
+        except InvalidToken as invalid:
+            return str(invalid)
+
+    for second in seconds:
+        now = NOW + timedelta(seconds=second)
+        assert told(lambda at: proved.claims(at, leeway), now) == told(lambda at: claims_of(payload, at, leeway), now)
 
 
 async def test_unknown_keys_ask_the_provider_at_most_every_ten_seconds(

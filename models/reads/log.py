@@ -6,6 +6,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
+from models import plain
 from models.event import EventRow, LogRow
 from models.reads.sources import sources
 from rules.visibility import Viewer
@@ -16,8 +17,13 @@ EventQueries = Sequence[QuerySet[EventRow]]
 
 async def log_position() -> int:
     """Where the event log stands."""
-    position: int = (await LogRow.get(id=1).only("position")).position
+    [row] = await plain.asked(log_position, _the_log)
+    position: int = row.position
     return position
+
+
+def _the_log() -> QuerySet[LogRow]:
+    return LogRow.filter(id=1)
 
 
 async def log_secret() -> bytes:
@@ -43,7 +49,7 @@ async def events_between(
     bounds = Q(position__gt=after) if before is None else Q(position__gt=after, position__lt=before)
     rows: list[EventRow] = []
     for query in queries:
-        rows += await query.filter(bounds).order_by("-position" if backward else "position").limit(limit)
+        rows += await plain.rows(query.filter(bounds).order_by("-position" if backward else "position").limit(limit))
     rows.sort(key=lambda row: row.position, reverse=backward)
     rows = rows[:limit]
     return rows[::-1] if backward else rows

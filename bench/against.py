@@ -1,6 +1,7 @@
 """`python -m bench.against`: our server and its peers on one PostgreSQL, one Redis and the same orders, in turns."""
 
 import argparse
+import asyncio
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench import fanout, load, machine, tables, works
-from bench.postgresql import own_database
+from bench.postgresql import execute, own_database
 from bench.server import SECRET, serving
 from bench.world import World, asked, token
 
@@ -111,6 +112,8 @@ def _servers(stack: ExitStack, postgres: str, redis: str, extent: Extent) -> lis
     database = stack.enter_context(own_database(postgres))
     folder = Path(stack.enter_context(TemporaryDirectory()))
     ours = stack.enter_context(serving(folder, extent.orders, database, RESOLUTION_BROADCAST_URL=redis))
+    # As a database is that has been there for a while: else it would see to itself in the middle of a round.
+    asyncio.run(execute(database, "VACUUM ANALYZE"))
     environ = {"DATABASE_URL": database, "REDIS_URL": redis, "JWT_SECRET": SECRET, "NODE_ENV": "production"}
     return [
         Running(OURS, ours.url, ours.pid),

@@ -45,6 +45,8 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         self._waiting: deque[asyncio.Future[Any]] = deque()
         """Each gets a session, or None: then asyncpg has one for whom it may concern."""
         self._look: asyncio.TimerHandle | None = None
+        self._is_ending = False
+        """Whether it is being closed: all goes back to asyncpg."""
         self._leaving: set[asyncio.Task[None]] = set()
 
     def taken(self) -> Any | None:
@@ -60,7 +62,7 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
 
     def put_back(self, session: Any) -> bool:
         """Takes a session back, for who waits or for whoever comes; false when asyncpg must see to it."""
-        if self._closing or not self._is_whole(session):
+        if self._is_ending or not self._is_whole(session):
             return False
         if not self._handed_over(session):
             self._ready.append(session)
@@ -72,6 +74,8 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
     def _is_whole(self, session: Any) -> bool:
         connection = session._con
         if connection is None or connection.is_closed() or connection.is_in_transaction():
+            return False
+        if session._holder._generation != self._generation:
             return False
         protocol = connection._protocol
         return not protocol._is_cancelling() and bool(protocol.queries_count < _MOST_QUERIES)
@@ -102,10 +106,10 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
     # ------------------------------------------------------------ as asyncpg has it
 
     async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - asyncpg's signature
-        session = None if self._closing else self.taken()
+        session = None if self._is_ending else self.taken()
         while session is None:
             # What asyncpg has is idle, or not even connected. Without any, all are in use, and will be given back.
-            if self._closing or not self._queue or self._queue.qsize():
+            if self._is_ending or not self._queue or self._queue.qsize():
                 return await self._of_asyncpg(timeout)
             async with asyncio.timeout(timeout):
                 session = await self._handed()
@@ -147,10 +151,12 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         await super().expire_connections()
 
     async def close(self) -> None:
+        self._is_ending = True
         await self._return_the_ready()
         await super().close()
 
     def terminate(self) -> None:
+        self._is_ending = True
         self._forget_the_ready()
         super().terminate()
 

@@ -151,6 +151,27 @@ async def test_closing_waits_for_nobody_who_is_not_there(tmp_path: Path) -> None
         assert its._look is None
 
 
+async def test_what_is_given_back_while_the_pool_closes_does_not_hold_it_up(tmp_path: Path) -> None:
+    async with a_closed_database(tmp_path) as url, opened(url, pool_size=3):
+        await asyncio.gather(slept(), slept(), slept())
+        its = pool()
+        held = await its.acquire()
+        assert len(its._ready) == 2
+        closing = asyncio.create_task(its.close())
+        # It is parting with the ready ones by now.
+        await asyncio.sleep(0)
+        await its.release(held)
+        async with asyncio.timeout(5):
+            await closing
+
+
+async def test_sessions_that_have_expired_are_not_handed_on(url: str) -> None:
+    first, held = await pid(), await pool().acquire()
+    await pool().expire_connections()
+    await pool().release(held)
+    assert await pid() != first
+
+
 @pytest.mark.parametrize("inside", [True, False])
 async def test_errors_are_as_the_orm_tells_them(url: str, inside: bool) -> None:
     row = UserRow(id=uuid4(), subject="doubled", name="Ada", created_at=START)

@@ -5,7 +5,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import asyncpg  # type: ignore[import-untyped]  # an extra, and without types
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -43,7 +43,8 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         self._least_ready = 0
         """How many were ready all the time since the last look: nobody needed them."""
         self._waiting: deque[asyncio.Future[Any]] = deque()
-        """Each gets a session, or None: then asyncpg has one for whom it may concern."""
+        self._growing: set[asyncio.Task[None]] = set()
+        """Each brings a session of asyncpg's, idle or new, to whoever waits longest by then."""
         self._look: asyncio.TimerHandle | None = None
         self._is_ending = False
         """Whether it is being closed: all goes back to asyncpg."""
@@ -80,13 +81,44 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         protocol = connection._protocol
         return not protocol._is_cancelling() and bool(protocol.queries_count < _MOST_QUERIES)
 
-    def _handed_over(self, session: Any | None) -> bool:
+    def _handed_over(self, session: Any) -> bool:
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(session)
                 return True
         return False
+
+    def _grow(self) -> None:
+        """A session for each who waits, as far as asyncpg has any. Whoever waits need not wait for it: connecting takes
+        longer than most statements, and another session may come back before."""
+        while len(self._growing) < len(self._waiting) and self._queue.qsize():
+            task = self._loop.create_task(self._brought(self._queue.get_nowait()))
+            self._growing.add(task)
+            task.add_done_callback(self._growing.discard)
+
+    async def _brought(self, holder: Any) -> None:
+        try:
+            session = await holder.acquire()
+        except Exception as error:  # noqa: BLE001 - it is for one who waits
+            self._unused(holder)
+            waiter = next((each for each in self._waiting if not each.done()), None)
+            if waiter is not None:
+                self._waiting.remove(waiter)
+                waiter.set_exception(error)
+            self._growing.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._grow()
+        except BaseException:
+            self._unused(holder)
+            raise
+        else:
+            holder._timeout = None
+            if not self.put_back(session):
+                await super().release(session)
+
+    def _unused(self, holder: Any) -> None:
+        self._queue.put_nowait(holder)
+        self._schedule_min_size_maintenance()
 
     def _part_with_the_idle(self) -> None:
         idle, self._ready = self._ready[: self._least_ready], self._ready[self._least_ready :]
@@ -101,41 +133,27 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         try:
             await super().release(session)
         finally:
-            self._handed_over(None)
+            self._grow()
 
     # ------------------------------------------------------------ as asyncpg has it
 
     async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - asyncpg's signature
-        session = None if self._is_ending else self.taken()
-        while session is None:
-            # What asyncpg has is idle, or not even connected. Without any, all are in use, and will be given back.
-            if self._is_ending or not self._queue or self._queue.qsize():
-                return await self._of_asyncpg(timeout)
-            async with asyncio.timeout(timeout):
-                session = await self._handed()
-        return session
-
-    async def _of_asyncpg(self, timeout: float | None) -> Any:  # noqa: ASYNC109
-        try:
+        if self._is_ending or self._queue is None:
+            # It says what is wrong.
             return await super()._acquire(timeout)
-        except BaseException:
-            # There is one to be had yet, by somebody who has more luck.
-            self._handed_over(None)
-            raise
-
-    async def _handed(self) -> Any | None:
+        session = self.taken()
+        if session is not None:
+            return session
         waiter = self._loop.create_future()
         self._waiting.append(waiter)
+        self._grow()
         try:
-            return await waiter
+            async with asyncio.timeout(timeout):
+                return await waiter
         except BaseException:
-            if waiter.done() and not waiter.cancelled():
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 # It came when it was not wanted any more.
-                session = waiter.result()
-                if session is None:
-                    self._handed_over(None)
-                else:
-                    await self.release(session)
+                await self.release(waiter.result())
             raise
 
     async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
@@ -144,21 +162,28 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         try:
             await super().release(connection, timeout=timeout)
         finally:
-            self._handed_over(None)
+            self._grow()
 
     async def expire_connections(self) -> None:
         await self._return_the_ready()
         await super().expire_connections()
 
     async def close(self) -> None:
-        self._is_ending = True
+        self._end()
         await self._return_the_ready()
         await super().close()
 
     def terminate(self) -> None:
-        self._is_ending = True
+        self._end()
         self._forget_the_ready()
         super().terminate()
+
+    def _end(self) -> None:
+        self._is_ending = True
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(asyncpg.InterfaceError("pool is closing"))
 
     async def _return_the_ready(self) -> None:
         for session in self._forget_the_ready():

@@ -11,6 +11,7 @@ from tortoise.exceptions import IntegrityError, OperationalError
 
 from models import UserRow
 from models.database import connection, in_transaction, opened
+from models.outages import DatabaseAway, is_away
 from tests.database import a_closed_database
 from tests.store import STORE, postgresql_only
 from tests.waiting import until
@@ -84,6 +85,58 @@ async def test_whoever_waits_gets_what_is_given_back(url: str) -> None:
     assert not pool()._waiting
 
 
+async def test_sessions_go_to_whoever_waits_longest_whoever_made_them(url: str) -> None:
+    """One who waits for a new connection takes what comes back before it, and nobody who comes later overtakes him."""
+    order: list[int] = []
+
+    async def ask(number: int) -> None:
+        async with pool().acquire() as session:
+            order.append(number)
+            await session.fetchval("SELECT 1")
+
+    for _ in range(20):
+        await pool().expire_connections()
+        order.clear()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(ask(number) for number in range(12)))
+        assert order == list(range(12))
+
+
+async def test_who_waits_when_the_pool_closes_is_told(tmp_path: Path) -> None:
+    async with a_closed_database(tmp_path) as url, opened(url, pool_size=1):
+        await slept()
+        its = pool()
+        held = await its.acquire()
+        waiting = asyncio.create_task(slept())
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(its.close())
+        async with asyncio.timeout(5):
+            [error] = await asyncio.gather(waiting, return_exceptions=True)
+            await its.release(held)
+            await closing
+        assert isinstance(error, BaseException)
+        assert is_away(error)
+
+
+async def test_whoever_waits_is_told_that_nobody_is_there_any_more(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [await pool().acquire(), await pool().acquire()]
+
+    async def refused(*_: object, **__: object) -> None:
+        raise DatabaseAway("Connection refused")
+
+    waiting = [asyncio.create_task(slept()) for _ in range(5)]
+    await asyncio.sleep(0)
+    monkeypatch.setattr(pool(), "_connect", refused)
+    for session in held:
+        session.terminate()
+        await pool().release(session)
+    async with asyncio.timeout(5):
+        errors = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(error) for error in errors} == {DatabaseAway}
+    monkeypatch.undo()
+    assert await pid()
+
+
 async def test_a_session_that_died_is_not_handed_on(url: str) -> None:
     first = await pid()
     STORE.query(url, OTHERS)
@@ -153,9 +206,11 @@ async def test_closing_waits_for_nobody_who_is_not_there(tmp_path: Path) -> None
 
 async def test_what_is_given_back_while_the_pool_closes_does_not_hold_it_up(tmp_path: Path) -> None:
     async with a_closed_database(tmp_path) as url, opened(url, pool_size=3):
-        await asyncio.gather(slept(), slept(), slept())
+        await slept()
         its = pool()
-        held = await its.acquire()
+        held, *others = [await its.acquire() for _ in range(3)]
+        for session in others:
+            await its.release(session)
         assert len(its._ready) == 2
         closing = asyncio.create_task(its.close())
         # It is parting with the ready ones by now.

@@ -5,7 +5,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # an extra, and without types
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -90,9 +90,10 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         return False
 
     def _grow(self) -> None:
-        """A session for each who waits, as far as asyncpg has any. Whoever waits need not wait for it: connecting takes
-        longer than most statements, and another session may come back before."""
-        while len(self._growing) < len(self._waiting) and self._queue.qsize():
+        """One session more for those who wait, if asyncpg has any. It is called for each who begins to wait, and for
+        each that comes back to asyncpg: so nobody waits while one is to be had. Whoever waits need not wait for this
+        one: connecting takes longer than most statements, and another session may come back before."""
+        if self._waiting and self._queue.qsize():
             task = self._loop.create_task(self._brought(self._queue.get_nowait()))
             self._growing.add(task)
             task.add_done_callback(self._growing.discard)
@@ -101,13 +102,8 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
         try:
             session = await holder.acquire()
         except Exception as error:  # noqa: BLE001 - it is for one who waits
+            self._failed(error)
             self._unused(holder)
-            waiter = next((each for each in self._waiting if not each.done()), None)
-            if waiter is not None:
-                self._waiting.remove(waiter)
-                waiter.set_exception(error)
-            self._growing.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-            self._grow()
         except BaseException:
             self._unused(holder)
             raise
@@ -116,6 +112,13 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
             if not self.put_back(session):
                 await super().release(session)
 
+    def _failed(self, error: Exception) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(error)
+                return
+
     def _unused(self, holder: Any) -> None:
         self._queue.put_nowait(holder)
         self._schedule_min_size_maintenance()
@@ -123,19 +126,24 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
     def _part_with_the_idle(self) -> None:
         idle, self._ready = self._ready[: self._least_ready], self._ready[self._least_ready :]
         for session in idle:
-            task = self._loop.create_task(self._parted_with(session))
+            task = self._loop.create_task(super().release(session))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
         self._least_ready = len(self._ready)
         self._look = self._loop.call_later(IDLE, self._part_with_the_idle) if self._ready else None
 
-    async def _parted_with(self, session: Any) -> None:
-        try:
-            await super().release(session)
-        finally:
+    # ------------------------------------------------------------ as asyncpg has it
+
+    async def _initialize(self) -> None:
+        await super()._initialize()
+        keep = self._queue.put_nowait
+
+        def kept(holder: Any) -> None:
+            keep(holder)
             self._grow()
 
-    # ------------------------------------------------------------ as asyncpg has it
+        # All that comes back to asyncpg comes this way: let go, lost, or connected anew.
+        self._queue.put_nowait = kept
 
     async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - asyncpg's signature
         if self._is_ending or self._queue is None:
@@ -151,18 +159,17 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
             async with asyncio.timeout(timeout):
                 return await waiter
         except BaseException:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 # It came when it was not wanted any more.
                 await self.release(waiter.result())
             raise
 
     async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        if connection._holder._pool is self and self.put_back(connection):
-            return
-        try:
+        is_own = connection._holder._pool is self
+        if not is_own or not self.put_back(connection):
             await super().release(connection, timeout=timeout)
-        finally:
-            self._grow()
 
     async def expire_connections(self) -> None:
         await self._return_the_ready()
@@ -170,6 +177,7 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
 
     async def close(self) -> None:
         self._end()
+        await asyncio.gather(*self._growing, return_exceptions=True)
         await self._return_the_ready()
         await super().close()
 
@@ -184,6 +192,8 @@ class Sessions(asyncpg.Pool):  # type: ignore[misc]  # without types
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_exception(asyncpg.InterfaceError("pool is closing"))
+        for task in self._growing:
+            task.cancel()
 
     async def _return_the_ready(self) -> None:
         for session in self._forget_the_ready():

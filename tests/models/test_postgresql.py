@@ -102,6 +102,55 @@ async def test_sessions_go_to_whoever_waits_longest_whoever_made_them(url: str) 
         assert order == list(range(12))
 
 
+async def test_each_who_takes_another_session_while_he_has_some_gets_it(tmp_path: Path) -> None:
+    """Nobody gives one back meanwhile: all must be brought, one after the other."""
+    async with a_closed_database(tmp_path) as url, opened(url, pool_size=6):
+        await slept()
+        for _ in range(10):
+            async with asyncio.timeout(10):
+                taken = [await pool().acquire() for _ in range(6)]
+                assert len({session._con for session in taken}) == 6
+                for session in taken:
+                    await pool().release(session)
+                await pool().expire_connections()
+
+
+async def test_who_asks_while_the_only_session_is_made_anew_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_closed_database(tmp_path) as url, opened(url, pool_size=1):
+        first, its = await pid(), pool()
+        connect = its._connect
+
+        async def slow(*given: Any, **named: Any) -> Any:
+            await asyncio.sleep(0.3)
+            return await connect(*given, **named)
+
+        monkeypatch.setattr(its, "_connect", slow)
+        STORE.query(url, OTHERS)
+        # asyncpg sees to it that there is one at least, and has the only place for that.
+        await until(lambda: its._maintenance_task is not None and its._queue.qsize() == 0)
+        async with asyncio.timeout(10):
+            assert await pid() != first
+
+
+async def test_who_gives_up_waiting_holds_nobody_up(url: str) -> None:
+    held = [await pool().acquire(), await pool().acquire()]
+    waiting = [asyncio.create_task(slept()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.wait({waiting[0]})
+    assert len(pool()._waiting) == 2
+    await pool().release(held[0])
+    # It was handed over by now, and is not wanted any more.
+    waiting[1].cancel()
+    async with asyncio.timeout(10):
+        await waiting[2]
+        await pool().release(held[1])
+        assert len({await pid() for _ in range(3)}) == 1
+    assert not pool()._waiting
+
+
 async def test_who_waits_when_the_pool_closes_is_told(tmp_path: Path) -> None:
     async with a_closed_database(tmp_path) as url, opened(url, pool_size=1):
         await slept()

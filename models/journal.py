@@ -1,8 +1,8 @@
-"""The one way to write: lock, load, judge, save, append to the log, commit, ring."""
+"""The one way to write: load, judge, save what changed if the order is as it was, append to the log, commit, ring."""
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,10 +11,12 @@ import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
 
-from models import loading, saving, statements
+from models import codec, loading, saving, statements
+from models.database import connection
+from models.event import EventRow
 from models.idempotency import IdempotencyRow
 from models.order import OrderRow
-from models.outages import OutcomeUnknown, heals, in_transaction
+from models.outages import DatabaseAway, OutcomeUnknown, heals, in_transaction, lost_as
 from models.people import ensure_users
 from rules import commands as c
 from rules import texts
@@ -72,6 +74,18 @@ class PlaceOrder:
     delivery_days: int
 
 
+@dataclass(slots=True)
+class Asked:
+    """A command on an order, by a viewer or the system; without the order's id, on that of the command's request."""
+
+    order_id: UUID | None
+    command: c.CaseCommand
+    by: Viewer | None
+    key: IdempotencyKey | None = None
+    unsure: "_Judged | None" = None
+    """What was sent to be written, and may have been or not, since the connection was lost."""
+
+
 class Journal:
     """Performs commands. Each runs in one transaction, in a task of its own that nobody's cancellation reaches: a
     client that hangs up leaves no half-done work, and no lock that is never given back."""
@@ -94,11 +108,13 @@ class Journal:
         self._under_way: set[asyncio.Task[Done]] = set()
 
     async def perform(
-        self, order_id: UUID, command: c.CaseCommand, by: Viewer | None, key: IdempotencyKey | None = None
+        self, order_id: UUID | None, command: c.CaseCommand, by: Viewer | None, key: IdempotencyKey | None = None
     ) -> Done:
-        """Does what the command says, by a viewer or, without one, by the system itself. Raises Refused, and then
-        only the effect of deadlines that were due has happened. An order that the viewer may not see is NOT_FOUND."""
-        return await self._undisturbed(lambda db: self._perform(db, order_id, command, by, key), key)
+        """Does what the command says, by a viewer or, without one, by the system itself; without an order's id, on that
+        of the request which the command names. Raises Refused, and then only the effect of deadlines that were due has
+        happened. An order that the viewer may not see is NOT_FOUND."""
+        asked = Asked(order_id, command, by, key)
+        return await self._undisturbed(lambda db: self._perform(db, asked), key, lambda: self._at_once(asked))
 
     async def place(self, order: PlaceOrder, by: Viewer, key: IdempotencyKey | None = None) -> Done:
         """Brings an order in. Raises Refused: without the scope `marketplace`, with a reference that is taken."""
@@ -111,10 +127,8 @@ class Journal:
             await asyncio.gather(*self._under_way, return_exceptions=True)
             await asyncio.sleep(0)
 
-    async def _undisturbed(
-        self, work: Callable[[BaseDBAsyncClient], Awaitable["_Outcome"]], key: IdempotencyKey | None
-    ) -> Done:
-        task = asyncio.create_task(self._transact(work, key))
+    async def _undisturbed(self, work: "_Work", key: IdempotencyKey | None, at_once: "_AtOnce | None" = None) -> Done:
+        task = asyncio.create_task(self._transact(work, key, at_once))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         try:
@@ -123,27 +137,34 @@ class Journal:
             task.add_done_callback(_tell_what_broke)
             raise
 
-    async def _transact(
-        self, work: Callable[[BaseDBAsyncClient], Awaitable["_Outcome"]], key: IdempotencyKey | None
-    ) -> Done:
-        """The work in a transaction, again when another process got in the way: what collided then is there now, and
-        the rules find the refusal that fits. Again too when the connection was lost; but once the commit was sent, only
-        with a key, which tells whether it was done. Raises DatabaseAway or OutcomeUnknown when that does not help."""
+    async def _transact(self, work: "_Work", key: IdempotencyKey | None, at_once: "_AtOnce | None" = None) -> Done:
+        """The work: `at_once` where that does, else in a transaction. Again when another process got in the way: what
+        collided then is there now, and the rules find the refusal that fits. Again too when the connection was lost;
+        but once a commit was sent, only where the next try can tell whether it was done, by the key or by the order's
+        version. Raises DatabaseAway or OutcomeUnknown when that does not help."""
+        unknown: OutcomeUnknown | None = None
         for tries_left in reversed(range(_TRIES)):
+            # Who was in the way once may be again: the next try locks.
+            quick, at_once = at_once, None
             try:
-                async with in_transaction() as db:
-                    outcome = await work(db)
+                outcome = await quick() if quick else None
+                if outcome is None:
+                    async with in_transaction() as db:
+                        outcome = await work(db)
             except IntegrityError:
                 if not tries_left:
                     raise
-            except OutcomeUnknown:
+            except OutcomeUnknown as error:
+                unknown = error
                 self._ring()
                 self._money_moved()
-                if not tries_left or key is None:
+                if not tries_left or not (key or isinstance(error, _ToBeTold)):
                     raise
                 await asyncio.sleep(_PAUSE)
             except Exception as error:
                 if not tries_left or not heals(error):
+                    if unknown and isinstance(error, DatabaseAway):
+                        raise unknown from error
                     raise
                 await asyncio.sleep(_PAUSE)
             else:
@@ -157,36 +178,81 @@ class Journal:
                 return outcome.done
         raise AssertionError("the last try returns or raises")
 
-    async def _perform(
-        self,
-        db: BaseDBAsyncClient,
-        order_id: UUID,
-        command: c.CaseCommand,
-        by: Viewer | None,
-        key: IdempotencyKey | None,
-    ) -> "_Outcome":
-        order = await loading.locked(db, order_id)
+    async def _at_once(self, asked: "Asked") -> "_Outcome | None":
+        """A person's command in two statements, of which the first reads and the second is the transaction. It locks
+        nothing meanwhile: what was read still holds when the order has the same version as then; else IntegrityError
+        tells that another change came between. None, with nothing done, where that does not do."""
+        db = connection()
+        wants_more = isinstance(asked.command, c.DecideSupportCase | c.SettleRefund)
+        if asked.by is None or wants_more or not db.capabilities.support_for_update:
+            return None
+        with lost_as(DatabaseAway):
+            found = await loading.seen(asked.order_id, asked.command)
+            if found is None:
+                raise Refused(NOT_FOUND)
+            order, case = found
+            if loading.may_have_a_case(order):
+                return None
+            actor = _actor(asked.by, case)
+            if done := await self._done_before(db, order.id, asked.by, asked.key):
+                return _Outcome(done)
+        judged = self._judged(asked, case, actor)
+        try:
+            with lost_as(OutcomeUnknown):
+                return await self._saved(db, asked, judged)
+        except OutcomeUnknown as error:
+            asked.unsure = judged
+            raise _ToBeTold from error
+
+    async def _perform(self, db: BaseDBAsyncClient, asked: "Asked") -> "_Outcome":
+        """Any command, in the caller's transaction, with the order locked from its first statement on."""
+        order_id = asked.order_id
+        if order_id is None and isinstance(asked.command, c.RequestCommand):
+            order_id = await loading.of_request(db, asked.command.request_id)
+        order = await loading.locked(db, order_id) if order_id else None
         if order is None:
             raise Refused(NOT_FOUND)
-        case = await loading.case(db, order, command)
+        case = await loading.case(db, order, asked.command)
         # Before the key: what is said of a key must not tell a stranger that there is such an order.
-        actor = _actor(by, case)
-        if by and key and (done := await self._done_before(db, order_id, by, key)):
+        actor = _actor(asked.by, case)
+        if asked.unsure and asked.unsure.case.order.version != order.version:
+            if await _was_done(db, asked.unsure):
+                return asked.unsure.outcome
+            asked.unsure = None
+        if done := await self._done_before(db, order.id, asked.by, asked.key):
             return _Outcome(done)
+        judged = self._judged(asked, case, actor)
+        if asked.unsure and judged.outcome.done is None and not judged.outcome.wrote:
+            # It is refused by now, and what was sent may be done yet, since the order does not change.
+            raise _ToBeTold
+        outcome = await self._saved(db, asked, judged)
+        if not outcome.wrote and isinstance(asked.command, c.PassDeadlines):
+            await saving.save_next_deadline(db, case, self.policy)
+        return outcome
+
+    def _judged(self, asked: "Asked", case: Case, actor: Actor) -> "_Judged":
+        """What the rules say."""
         ground = Ground(self.clock(), self.policy, self.new_id)
-        judgement = judge(case, command, actor, ground)
+        judgement = judge(case, asked.command, actor, ground)
         decisions = [judgement.due]
         if judgement.decision and judgement.decision is not judgement.due:
             decisions.append(judgement.decision)
-        kept = self._kept(by, key, judgement.decision, ground.now)
-        wrote = await saving.save(db, case, decisions, self.policy, ground, kept)
-        if not wrote and isinstance(command, c.PassDeadlines):
-            await saving.save_next_deadline(db, case, self.policy)
-        moved = any(decision.entries for decision in decisions)
-        if judgement.decision is None:
-            return _Outcome(None, judgement.refusals, wrote=wrote, moved_money=moved)
-        done = Done(order_id, judgement.decision.subject, judgement.decision.case)
-        return _Outcome(done, wrote=wrote, moved_money=moved)
+        done = None
+        if judgement.decision is not None:
+            done = Done(case.order.id, judgement.decision.subject, judgement.decision.case)
+        outcome = _Outcome(
+            done,
+            () if done else judgement.refusals,
+            wrote=any(decision.events for decision in decisions),
+            moved_money=any(decision.entries for decision in decisions),
+        )
+        return _Judged(case, ground, decisions, outcome)
+
+    async def _saved(self, db: BaseDBAsyncClient, asked: "Asked", judged: "_Judged") -> "_Outcome":
+        done = judged.outcome.done
+        kept = self._kept(asked.by, asked.key, done.subject_id, judged.ground.now) if done else None
+        await saving.save(db, judged.case, judged.decisions, self.policy, judged.ground, kept)
+        return judged.outcome
 
     async def _place(
         self, db: BaseDBAsyncClient, order: PlaceOrder, by: Viewer, key: IdempotencyKey | None
@@ -196,7 +262,7 @@ class Journal:
             raise Refused(Refusal(RefusalCode.FORBIDDEN, sentence))
         now = self.clock()
         people = await ensure_users(db, _subjects(order), now, self.new_id)
-        if key and (done := await self._done_before(db, None, by, key)):
+        if done := await self._done_before(db, None, by, key):
             return _Outcome(done)
         command = c.PlaceOrder(
             reference=order.reference,
@@ -210,18 +276,20 @@ class Journal:
         decision: Decision = place(command, Actor(Role.MARKETPLACE, by.user_id), ground)
         if await OrderRow.filter(reference=decision.case.order.reference).using_db(db).exists():
             # By this very request, perhaps, that came twice at once.
-            if key and (done := await self._done_before(db, None, by, key)):
+            if done := await self._done_before(db, None, by, key):
                 return _Outcome(done)
             sentence = "There is an order with this reference already."
             raise Refused(Refusal(RefusalCode.REFERENCE_TAKEN, sentence, ("reference",)))
-        await saving.save(db, None, [decision], self.policy, ground, self._kept(by, key, decision, now))
+        await saving.save(db, None, [decision], self.policy, ground, self._kept(by, key, decision.subject, now))
         done = Done(decision.subject, decision.subject, decision.case)
         return _Outcome(done, wrote=True, moved_money=bool(decision.entries))
 
     @staticmethod
     async def _done_before(
-        db: BaseDBAsyncClient, order_id: UUID | None, by: Viewer, key: IdempotencyKey
+        db: BaseDBAsyncClient, order_id: UUID | None, by: Viewer | None, key: IdempotencyKey | None
     ) -> Done | None:
+        if by is None or key is None:
+            return None
         row = await statements.found(db, IdempotencyRow, {"user_id": by.user_id, "key": key.key})
         if row is None:
             return None
@@ -231,17 +299,17 @@ class Journal:
         return Done(order_id or subject_id, subject_id, None)
 
     def _kept(
-        self, by: Viewer | None, key: IdempotencyKey | None, decision: Decision | None, now: datetime
+        self, by: Viewer | None, key: IdempotencyKey | None, subject_id: UUID, now: datetime
     ) -> statements.Values | None:
         """The row that keeps what was done under the key."""
-        if by is None or key is None or decision is None:
+        if by is None or key is None:
             return None
         return {
             "id": self.new_id(),
             "user_id": by.user_id,
             "key": key.key,
             "fingerprint": key.fingerprint,
-            "subject_id": decision.subject,
+            "subject_id": subject_id,
             "created_at": now,
         }
 
@@ -254,6 +322,33 @@ class _Outcome:
     refusals: tuple[Refusal, ...] = ()
     wrote: bool = False
     moved_money: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What is to be written of a case, and what that comes to."""
+
+    case: Case
+    ground: Ground
+    decisions: Sequence[Decision]
+    outcome: _Outcome
+
+
+class _ToBeTold(OutcomeUnknown):
+    """The next try can tell."""
+
+
+_Work = Callable[[BaseDBAsyncClient], Awaitable[_Outcome]]
+_AtOnce = Callable[[], Awaitable[_Outcome | None]]
+
+
+async def _was_done(db: BaseDBAsyncClient, unsure: _Judged) -> bool:
+    """Whether what was sent has been written: the event that follows what was read then is its first. Where another's
+    is, it never will be."""
+    order = unsure.case.order
+    [row] = await EventRow.filter(order_id=order.id, sequence=order.version + 1).using_db(db)
+    first = next(event for decision in unsure.decisions for event in decision.events)
+    return codec.event(row) == first
 
 
 def _tell_what_broke(task: asyncio.Task[Done]) -> None:

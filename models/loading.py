@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
 from models import plain, statements
@@ -37,6 +37,16 @@ async def locked(db: BaseDBAsyncClient, order_id: UUID) -> OrderRow | None:
     return rows[0] if rows else None
 
 
+async def of_request(db: BaseDBAsyncClient, request_id: UUID) -> UUID | None:
+    """The order that a request belongs to, for ever; None when there is no such request."""
+    rows = await plain.asked(_request, _request, request_id, db=db)
+    return rows[0].order_id if rows else None
+
+
+def _request(request_id: UUID) -> QuerySet[RequestRow]:
+    return RequestRow.filter(id=request_id)
+
+
 def _order(order_id: UUID) -> QuerySet[OrderRow]:
     return OrderRow.filter(id=order_id)
 
@@ -56,13 +66,47 @@ async def case(db: BaseDBAsyncClient, order: OrderRow, command: c.CaseCommand) -
     if isinstance(command, c.DecideSupportCase):
         cases_wanted |= Q(id=command.case_id)
     support_cases: list[SupportCaseRow] = []
-    if order.frozen_at is not None or order.status.is_closed or isinstance(command, c.DecideSupportCase):
-        # An order that goes on and does not stand still has no open case: this spares most commands a statement.
+    if may_have_a_case(order) or isinstance(command, c.DecideSupportCase):
+        # This spares most commands a statement.
         support_cases = await plain.rows(SupportCaseRow.filter(cases_wanted, order_id=order.id).using_db(db))
     refunds: list[RefundRow] = []
     if isinstance(command, c.SettleRefund):
         refunds = await plain.rows(RefundRow.filter(order_id=order.id, id=command.refund_id).using_db(db))
     return assembled(order, requests, support_cases, refunds)
+
+
+def may_have_a_case(order: OrderRow) -> bool:
+    """An order that goes on and does not stand still has no open support case."""
+    return order.frozen_at is not None or order.status.is_closed
+
+
+async def seen(order_id: UUID | None, command: c.CaseCommand) -> tuple[OrderRow, Case] | None:
+    """The order, or without its id that of the request that the command names, as it was at one instant, with what is
+    pending and the command's own request; None when there is none. Nothing is locked."""
+    if not isinstance(command, c.RequestCommand):
+        assert order_id is not None
+        found = await plain.one_with((seen, 0), _order_and_relevant, "order_id", order_id)
+    elif order_id is not None:
+        found = await plain.one_with((seen, 1), _order_and_relevant_and, "order_id", order_id, command.request_id)
+    else:
+        found = await plain.one_with((seen, 2), _order_of_and_relevant_and, "order_id", command.request_id)
+    if found is None:
+        return None
+    order, requests = found
+    return order, assembled(order, sorted(requests, key=lambda row: (row.created_at, row.id)), [])
+
+
+def _order_and_relevant(order_id: UUID) -> tuple[QuerySet[OrderRow], QuerySet[RequestRow]]:
+    return _order(order_id), RequestRow.filter(RELEVANT_REQUESTS)
+
+
+def _order_and_relevant_and(order_id: UUID, request_id: UUID) -> tuple[QuerySet[OrderRow], QuerySet[RequestRow]]:
+    return _order(order_id), RequestRow.filter(RELEVANT_REQUESTS | Q(id=request_id))
+
+
+def _order_of_and_relevant_and(request_id: UUID) -> tuple[QuerySet[OrderRow], QuerySet[RequestRow]]:
+    its = Subquery(RequestRow.filter(id=request_id).values("order_id"))
+    return OrderRow.filter(id=its), RequestRow.filter(RELEVANT_REQUESTS | Q(id=request_id))
 
 
 def _relevant(order_id: UUID) -> QuerySet[RequestRow]:

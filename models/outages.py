@@ -1,8 +1,8 @@
 """When the database is away or refuses for now: what a second try heals, what nobody may try again, and the transaction
 that tells the two apart."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -45,6 +45,18 @@ async def in_transaction() -> AsyncIterator[BaseDBAsyncClient]:
             raise OutcomeUnknown from error
         raise
     await context.__aexit__(None, None, None)
+
+
+@contextmanager
+def lost_as(kind: type[DatabaseAway | OutcomeUnknown]) -> Iterator[None]:
+    """Says what it means when the database is lost in this block: DatabaseAway for a statement that only reads,
+    OutcomeUnknown for one that changes something and is a transaction of its own."""
+    try:
+        yield
+    except BaseException as error:
+        if is_away(error):
+            raise kind from error
+        raise
 
 
 def is_away(error: BaseException) -> bool:

@@ -34,18 +34,18 @@ async def save(
     policy: Policy,
     ground: Ground,
     key: Values | None = None,
-) -> bool:
-    """Writes all that the decisions changed, in the caller's transaction, with the row of the caller's key; false when
-    they changed nothing. The log's row is the last lock that is taken, so that positions are gapless and stand in the
-    order of commit."""
+) -> None:
+    """Writes all that the decisions changed, in the caller's transaction, with the row of the caller's key. Raises
+    IntegrityError when the order is not as it was `before`, which its version tells. The log's row is the last lock
+    that is taken, so that positions are gapless and stand in the order of commit."""
     writing = Writing()
-    if key is not None:
-        writing.insert(IdempotencyRow, key)
     events = [event for decision in decisions for event in decision.events]
     if events:
         _collect(writing, before, decisions, events, policy, ground)
+    if key is not None:
+        # Behind the order's row, which is every change's first lock.
+        writing.insert(IdempotencyRow, key)
     await writing.write(db)
-    return bool(events)
 
 
 async def save_next_deadline(db: BaseDBAsyncClient, case: Case, policy: Policy) -> None:
@@ -69,7 +69,7 @@ def _collect(
     if before is None:
         writing.insert(OrderRow, {"id": after.order.id, **order_values})
     else:
-        writing.update(OrderRow, after.order.id, order_values)
+        writing.update(OrderRow, after.order.id, order_values, {"version": before.order.version})
     _collect_things(writing, before, after, events)
     _collect_entries(writing, after, [entry for decision in decisions for entry in decision.entries], ground)
     for decision in decisions:

@@ -56,10 +56,11 @@ class Writing:
             self._pieces.append(_Piece(kind, rows=len(rows)))
             self._values.append(_written(kind, rows))
 
-    def update(self, kind: type[Model], row_id: UUID, values: Values) -> None:
-        """New values in the row of this id."""
-        self._pieces.append(_Piece(kind, names=tuple(values)))
-        self._values.append(_changed(kind, row_id, values))
+    def update(self, kind: type[Model], row_id: UUID, values: Values, seen: Values | None = None) -> None:
+        """New values in the row of this id, which must hold what was `seen` in it, if that is said."""
+        seen = seen or {}
+        self._pieces.append(_Piece(kind, names=tuple(values), seen=tuple(seen)))
+        self._values.append(_changed(kind, row_id, values, seen))
 
     def append(self, *events: Values) -> None:
         """Events at the log's next positions. The log's row is the last lock that is taken, whatever was said before or
@@ -67,7 +68,8 @@ class Writing:
         self._events += events
 
     async def write(self, db: BaseDBAsyncClient) -> None:
-        """In the caller's transaction. IntegrityError: a table refuses it, or a row that is changed is not there."""
+        """In the caller's transaction; what is one statement may do without one. IntegrityError: a table refuses it, or
+        a row that is changed is not there, or not as it was seen."""
         dialect, number = db.capabilities.dialect, len(self._events)
         if dialect == "postgres" and number:
             text = _whole(tuple(self._pieces), number)
@@ -77,7 +79,7 @@ class Writing:
         for piece, values in zip(self._pieces, self._values, strict=True):
             changed, _ = await db.execute_query(piece.text(dialect), values)
             if piece.names and not changed:
-                raise IntegrityError(f"a row of {piece.kind._meta.db_table} is not there")
+                raise IntegrityError(f"a row of {piece.kind._meta.db_table} is not there, or not as it was")
         if number:
             await db.execute_query(_taking(dialect, number))
             text = _appending(dialect, number, '"log" WHERE "id"=1')
@@ -90,11 +92,12 @@ _QUERY: dict[str, type[Query]] = {"sqlite": SQLLiteQuery, "postgres": PostgreSQL
 
 
 class _Piece(NamedTuple):
-    """New rows of a table, or new values of these columns in one of its rows."""
+    """New rows of a table, or new values of these columns in one of its rows, which was seen with values of others."""
 
     kind: type[Model]
     rows: int = 0
     names: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
     @property
     def changes(self) -> int:
@@ -104,13 +107,13 @@ class _Piece(NamedTuple):
     @property
     def width(self) -> int:
         """How many values it takes."""
-        return self.rows * len(_columns(self.kind)) or len(self.names) + 1
+        return self.rows * len(_columns(self.kind)) or len(self.names) + 1 + len(self.seen)
 
     def text(self, dialect: str, first: int = 1) -> str:
         """The statement, with its values from this number on."""
         if self.rows:
             return _inserting(dialect, self.kind, self.rows, first)
-        return _updating(dialect, self.kind, self.names, first)
+        return _updating(dialect, self.kind, self.names, self.seen, first)
 
 
 @lru_cache(_MOST_KEPT)
@@ -142,9 +145,11 @@ def _insert(dialect: str, kind: type[Model], rows: list[list[Term]]) -> str:
 
 
 @cache
-def _updating(dialect: str, kind: type[Model], names: tuple[str, ...], first: int = 1) -> str:
+def _updating(dialect: str, kind: type[Model], names: tuple[str, ...], seen: tuple[str, ...], first: int = 1) -> str:
     table, key = kind._meta.basetable, kind._meta.db_pk_column
-    text = _QUERY[dialect].update(table).where(table[key] == Parameter(idx=first + len(names)))
+    text = _QUERY[dialect].update(table)
+    for place, name in enumerate((key, *seen), start=first + len(names)):
+        text = text.where(table[name] == Parameter(idx=place))
     for place, name in enumerate(names, start=first):
         text = text.set(name, Parameter(idx=place))
     return str(text)
@@ -217,6 +222,7 @@ def _written(kind: type[Model], rows: Sequence[Values], without: str | None = No
     ]
 
 
-def _changed(kind: type[Model], row_id: UUID, values: Values) -> list[Any]:
+def _changed(kind: type[Model], row_id: UUID, values: Values, seen: Values) -> list[Any]:
     columns = _columns(kind)
-    return [*[columns[name].written(value) for name, value in values.items()], str(row_id)]
+    new, old = ([columns[name].written(value) for name, value in each.items()] for each in (values, seen))
+    return [*new, str(row_id), *old]

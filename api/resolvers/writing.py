@@ -50,10 +50,9 @@ async def on_request(
 ) -> Written:
     """A command on a request, performed on its order."""
     value = uuid_of(Kind.REQUEST, request_id)
-    row = await context.loaders.requests.load(value) if value else None
-    if row is None:
+    if value is None:
         return _nowhere(context, "requestId")
-    return await _on(context, row.order_id, command(row.id), key, "requestId")
+    return await _on(context, None, command(value), key, "requestId")
 
 
 async def on_support_case(
@@ -67,7 +66,9 @@ async def on_support_case(
     return await _on(context, row.order_id, command(row.id), key, "caseId")
 
 
-async def _on(context: Context, order_id: UUID, command: CaseCommand, key: IdempotencyKey | None, path: str) -> Written:
+async def _on(
+    context: Context, order_id: UUID | None, command: CaseCommand, key: IdempotencyKey | None, path: str
+) -> Written:
     return await _written(context.product.journal.perform(order_id, command, context.viewer, key), path)
 
 

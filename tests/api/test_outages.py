@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from tortoise.backends.asyncpg.client import TransactionWrapper
+from tortoise.backends.base.client import BaseDBAsyncClient
 
 from api.errors import AWAY, UNKNOWN
+from models import saving
 from tests.contract import an_input, mutation
 from tests.database import a_closed_database
 from tests.listening import the_log
@@ -77,8 +79,9 @@ async def test_while_the_database_is_away_clients_are_told_and_afterwards_served
 async def test_whoever_lost_the_answer_to_a_commit_is_told_to_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Where nothing tells whether it was done: no order was there before, and no key."""
     async with through_a_proxy(tmp_path) as (service, proxy, url):
-        order_id = await service.started()
+        await service.place("R-1")
         real = TransactionWrapper.commit
 
         async def commit(transaction: TransactionWrapper) -> None:
@@ -86,12 +89,42 @@ async def test_whoever_lost_the_answer_to_a_commit_is_told_to_look(
             proxy.cut()
             await transaction._connection.execute("SELECT 1")
 
-        given = an_input("requestOrderUpdate", orderId=order_id)
+        price = {"amount": "10.00", "currencyCode": "USD"}
+        people = {"clientSubject": "ada", "freelancerSubject": "farid"}
+        given = {"reference": "R-2", "title": "A logo", "price": price, "deliveryDays": 3, **people}
         monkeypatch.setattr(TransactionWrapper, "commit", commit)
-        document = mutation("requestOrderUpdate", "request { id }")
-        answer = await service.post("ada", document, input=given)
+        answer = await service.post("bazaar", mutation("placeOrder", "order { id }"), input=given)
         monkeypatch.undo()
         the_outage(answer, UNKNOWN)
         await asyncio.sleep(0)
-        assert await service.refused("ada", "requestOrderUpdate", **given) == ["REQUEST_PENDING"]
+        assert await service.refused("bazaar", "placeOrder", **given) == ["REFERENCE_TAKEN"]
+        assert STORE.query(url, "SELECT count(*) FROM orders") == [(2,)]
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_whoever_would_have_lost_the_answer_to_a_change_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_done: bool
+) -> None:
+    """The order's version tells whether it was done."""
+    async with through_a_proxy(tmp_path) as (service, proxy, url):
+        order_id = await service.started()
+        save, lost = saving.save, False
+
+        async def losing(db: BaseDBAsyncClient, *given: Any) -> None:
+            nonlocal lost
+            if lost:
+                await save(db, *given)
+                return
+            lost = True
+            if is_done:
+                await save(db, *given)
+            async with db.acquire_connection() as session:
+                proxy.cut()
+                await session.execute("SELECT 1")
+
+        monkeypatch.setattr(saving, "save", losing)
+        given = an_input("requestOrderUpdate", orderId=order_id)
+        request_id = (await service.do("ada", "requestOrderUpdate", **given))["id"]
+        assert lost
+        await service.do("ada", "withdrawRequest", requestId=request_id)
         assert STORE.query(url, "SELECT count(*) FROM requests") == [(1,)]

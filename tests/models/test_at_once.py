@@ -14,9 +14,10 @@ import pytest
 from tortoise.models import Model
 from uuid_utils.compat import uuid7
 
-from models import EventRow, IdempotencyRow, LogRow, OrderRow, UserRow
+from models import EventRow, IdempotencyRow, LogRow, OrderRow, UserRow, loading
 from models.database import in_transaction
 from models.journal import Done, IdempotencyKey, Journal
+from models.loading import whole_case
 from models.outages import heals
 from models.statements import Values, Writing
 from rules import commands as c
@@ -202,6 +203,61 @@ async def test_declining_and_cancelling_at_once_never_leave_an_offer_pending(
         settled = K.REQUEST_DECLINED if declined == DONE else K.REQUEST_SUPERSEDED
         assert declined in (DONE, (R.REQUEST_SETTLED,))
         assert (await kinds(order_id)).count(settled) == 1
+    await assert_sound()
+
+
+# ---------------------------------------------------------------- a change between reading and writing
+
+
+def _then(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Awaitable[Any]]) -> None:
+    """Whoever reads an order to change it at once is overtaken by this, once."""
+    seen, is_first = loading.seen, True
+
+    async def overtaken(*given: Any) -> Any:
+        nonlocal is_first
+        found, was_first, is_first = await seen(*given), is_first, False
+        if was_first:
+            await work()
+        return found
+
+    monkeypatch.setattr(loading, "seen", overtaken)
+
+
+@postgresql_only
+async def test_whoever_is_overtaken_by_another_change_comes_after_it(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await a_started_order(journal)
+    _then(monkeypatch, lambda: journal.perform(order_id, a_question(), CLIENT, a_key("theirs")))
+    done = await journal.perform(order_id, an_offer(), FREELANCER, a_key("mine"))
+    assert done.case == await whole_case(order_id)
+    assert (await kinds(order_id))[-2:] == [K.REQUEST_OPENED, K.REQUEST_OPENED]
+    assert await IdempotencyRow.all().count() == 2
+    await assert_sound()
+
+
+@postgresql_only
+@pytest.mark.parametrize(
+    ("theirs", "by"), [(c.AcceptRequest, CLIENT), (c.WithdrawRequest, FREELANCER)], ids=["accepted", "the same"]
+)
+async def test_whoever_is_overtaken_by_what_settles_the_request_is_refused(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch, theirs: Callable[[UUID], c.CaseCommand], by: Viewer
+) -> None:
+    order_id, offer = await _with_an_offer(journal, "B-1")
+    _then(monkeypatch, lambda: journal.perform(None, theirs(offer), by))
+    assert await outcome(journal.perform(None, c.WithdrawRequest(offer), FREELANCER)) == (R.REQUEST_SETTLED,)
+    assert (await kinds(order_id)).count(K.REQUEST_WITHDRAWN) == (1 if by is FREELANCER else 0)
+    await assert_sound()
+
+
+@postgresql_only
+async def test_whoever_is_overtaken_by_himself_has_done_it_once_under_his_key(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await a_started_order(journal)
+    _then(monkeypatch, lambda: journal.perform(order_id, an_offer(), FREELANCER, a_key()))
+    await journal.perform(order_id, an_offer(), FREELANCER, a_key())
+    assert (await kinds(order_id)).count(K.REQUEST_OPENED) == 1
     await assert_sound()
 
 

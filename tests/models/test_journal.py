@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -10,9 +11,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.exceptions import IntegrityError, OperationalError
 
-from models import ConfidenceRow, EventRow, IdempotencyRow, LogRow, OrderRow, RequestRow, UserRow, saving
+from models import (
+    ConfidenceRow,
+    EventRow,
+    IdempotencyRow,
+    LogRow,
+    OrderRow,
+    RequestRow,
+    SupportCaseRow,
+    UserRow,
+    saving,
+)
 from models.codec import request_row
 from models.journal import Done, PlaceOrder
 from models.loading import whole_case
@@ -307,26 +319,39 @@ async def test_a_key_of_a_refused_command_may_be_used_again(journal: TestJournal
 # ---------------------------------------------------------------- other writers
 
 
-async def test_the_first_statement_of_every_command_locks(
+async def test_the_first_statement_of_a_transaction_locks_and_what_is_done_at_once_locks_nothing_that_it_reads(
     journal: TestJournal, caplog: pytest.LogCaptureFixture
 ) -> None:
     # By writing on SQLite: else two processes read first and then refuse each other's writes. On PostgreSQL the order
     # of locks would be lost.
     order_id = await a_started_order(journal)
-    with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
-        await journal.place(a_new_order("B-1002"), MARKETPLACE, a_key("one"))
-        placing = [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
+
+    async def sent(work: Awaitable[Done]) -> list[str]:
         caplog.clear()
-        await journal.perform(order_id, an_offer(), FREELANCER, a_key("two"))
-        offering = [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
+        with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
+            await work
+        return [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
+
+    placing = await sent(journal.place(a_new_order("B-1002"), MARKETPLACE, a_key("one")))
+    offering = await sent(journal.perform(order_id, an_offer(), FREELANCER, a_key("two")))
+    calling = await sent(journal.perform(order_id, a_call_for_support(), FREELANCER, a_key("three")))
+    case = await SupportCaseRow.get(order_id=order_id)
+    deciding = await sent(
+        journal.perform(order_id, a_decision(case.id, SupportDecision.CONTINUE_ORDER), SUPPORT, a_key("four"))
+    )
     assert placing[0].startswith('INSERT INTO "users"')
     if ON_POSTGRESQL:
-        assert offering[0].endswith("FOR NO KEY UPDATE")
+        assert deciding[0].endswith("FOR NO KEY UPDATE")
+        for statements in (offering, calling):
+            assert [statement.split()[0] for statement in statements] == ["SELECT", "SELECT", "WITH"]
+            assert not any("FOR" in statement for statement in statements[:2])
+            assert re.search(r'UPDATE "orders" SET .* WHERE "id"=\$\d+ AND "version"=\$\d+ RETURNING', statements[2])
     else:
-        assert offering[0].startswith('UPDATE "orders"')
+        for statements in (offering, calling, deciding):
+            assert statements[0].startswith('UPDATE "orders"')
     # The log is the last lock: whatever is taken after it is held while all others wait. PostgreSQL takes it in the
     # statement that writes all; tests/models/test_at_once.py sees that nothing of it waits for anybody after that.
-    for statements in (placing, offering):
+    for statements in (placing, offering, calling, deciding):
         counter = next(n for n, statement in enumerate(statements) if 'UPDATE "log"' in statement)
         assert counter == len(statements) - (1 if ON_POSTGRESQL else 2)
         tables = re.findall(r'(?:UPDATE|INTO) "(\w+)"', " ".join(statements[counter:]))
@@ -372,16 +397,18 @@ async def test_what_can_not_be_saved_is_raised_and_leaves_nothing(
 
 
 def _colliding(monkeypatch: pytest.MonkeyPatch, failure: Exception, *, times: int) -> list[int]:
-    """Makes saving fail after it has saved, the first so many times; the calls are counted in the answer."""
+    """Makes saving fail, the first so many times; the calls are counted in the answer. In a transaction it fails after
+    it has saved, and a statement that is one by itself fails before."""
     calls: list[int] = []
     save = saving.save
 
-    async def save_and_fail(*args: Any) -> bool:
-        wrote = await save(*args)
+    async def save_and_fail(db: BaseDBAsyncClient, *args: Any) -> None:
+        fails = len(calls) < times
+        if isinstance(db, TransactionalDBClient) or not fails:
+            await save(db, *args)
         calls.append(len(calls))
-        if len(calls) <= times:
+        if fails:
             raise failure
-        return wrote
 
     monkeypatch.setattr(saving, "save", save_and_fail)
     return calls

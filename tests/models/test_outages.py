@@ -1,7 +1,8 @@
 """A database that refuses for now, or goes away in the middle: done once, or not at all, and said in either case."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 from tortoise.backends.asyncpg.client import TransactionWrapper
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from models import EventRow, IdempotencyRow, LogRow, OrderRow
+from models import EventRow, IdempotencyRow, LogRow, OrderRow, loading, saving
 from models.database import connection, opened
-from models.journal import Done, Journal
+from models.journal import Asked, Done, IdempotencyKey, Journal
+from models.loading import whole_case
 from models.outages import DatabaseAway, OutcomeUnknown, is_away
+from rules import commands as c
 from rules.vocabulary import OrderEventKind
 from subscriptions.tail import EVERYTHING, Tail
 from tests.database import (
@@ -38,6 +41,19 @@ from tests.waiting import NEVER, until
 from tests.world import START, a_question, an_offer
 
 K = OrderEventKind
+
+
+def _always_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is done at once, as it is the second time."""
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(Journal, "_at_once", nothing)
+
+
+WAYS = pytest.mark.parametrize("way", [lambda _: None, _always_lock], ids=["at once", "with locks"])
+"""How a person's command is done."""
 OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
     "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
@@ -75,7 +91,7 @@ async def test_of_two_transactions_that_wait_for_each_other_both_are_done_once(j
             await OrderRow.filter(id=own).using_db(db).update(title="Locked")
             if tries[own] == 1:
                 await meeting.wait()
-            return await journal._perform(db, other, a_question(), CLIENT, None)
+            return await journal._perform(db, Asked(other, a_question(), CLIENT))
 
         return await journal._undisturbed(work, None)
 
@@ -100,7 +116,7 @@ async def test_a_transaction_that_can_not_be_put_in_an_order_is_done_again(journ
         await db.execute_query("SELECT * FROM orders")
         if tries == 1:
             STORE.query(journal.url, "UPDATE orders SET version = version")
-        return await perform(db, order_id, a_question(), CLIENT, None)
+        return await perform(db, Asked(order_id, a_question(), CLIENT))
 
     await journal._undisturbed(work, None)
     assert tries == 2
@@ -112,9 +128,11 @@ async def test_a_transaction_that_can_not_be_put_in_an_order_is_done_again(journ
 
 
 @postgresql_only
+@WAYS
 async def test_a_connection_that_is_lost_before_the_commit_is_replaced_and_the_work_done_once(
-    journal: TestJournal,
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch, way: Any
 ) -> None:
+    way(monkeypatch)
     order_id = await a_started_order(journal)
     journal.clock = clock = Cutting(journal, times=1)
     done = await journal.perform(order_id, an_offer(), FREELANCER)
@@ -130,9 +148,13 @@ async def test_a_connection_that_is_lost_again_and_again_is_told_and_nothing_is_
     before, rings = await dump(), journal.rings
     journal.clock = Cutting(journal, times=100)
     with pytest.raises(DatabaseAway):
-        await journal.perform(order_id, an_offer(), FREELANCER, a_key())
+        await journal.perform(order_id, c.PassDeadlines(), None)
     assert await dump() == before
     assert journal.rings == rings
+    # A statement that is a transaction by itself may have come there, for all that anybody knows.
+    with pytest.raises(OutcomeUnknown):
+        await journal.perform(order_id, an_offer(), FREELANCER, a_key())
+    assert await dump() == before
 
 
 @postgresql_only
@@ -148,7 +170,8 @@ async def test_a_pool_of_one_survives_connections_that_died_while_they_were_idle
 
 
 def _lost_after(done: Callable[[TransactionWrapper], Any], url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first commit loses its connection, after this was done of it."""
+    """The first commit of a transaction of several statements loses its connection, after this was done of it."""
+    _always_lock(monkeypatch)
     lost = False
 
     async def commit(transaction: TransactionWrapper) -> None:
@@ -204,10 +227,107 @@ async def test_with_a_key_it_is_done_once_whatever_became_of_the_commit(
     await assert_sound()
 
 
-@postgresql_only
-async def test_a_session_that_dies_within_its_commit_has_done_nothing_and_says_that_it_does_not_know(
-    journal: TestJournal,
+def _lost_at_once(
+    monkeypatch: pytest.MonkeyPatch, url: str, *, is_done: bool, then: Callable[[], Awaitable[Any]] | None = None
 ) -> None:
+    """The first statement that is a transaction by itself loses its connection, after it was done, or before; and this
+    happens before anybody tries again."""
+    save, lost = saving.save, False
+
+    async def losing(db: BaseDBAsyncClient, *args: Any) -> None:
+        nonlocal lost
+        if lost:
+            await save(db, *args)
+            return
+        lost = True
+        assert not isinstance(db, TransactionWrapper)
+        if is_done:
+            await save(db, *args)
+        if then is not None:
+            await then()
+        async with db.acquire_connection() as session:
+            assert STORE.query(url, OTHERS)
+            await session.execute("SELECT 1")
+
+    monkeypatch.setattr(saving, "save", losing)
+
+
+@postgresql_only
+@pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("key", [None, a_key()], ids=["without a key", "with a key"])
+async def test_what_was_sent_at_once_and_got_no_answer_is_done_once_and_told(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch, is_done: bool, key: IdempotencyKey | None
+) -> None:
+    order_id = await a_started_order(journal)
+    _lost_at_once(monkeypatch, journal.url, is_done=is_done)
+    done = await journal.perform(order_id, an_offer(), FREELANCER, key)
+    [opened_event] = await EventRow.filter(order_id=order_id, kind=K.REQUEST_OPENED)
+    assert done.subject_id == opened_event.request_id
+    assert done.case == await whole_case(order_id)
+    withdrawn = await journal.perform(None, c.WithdrawRequest(done.subject_id), FREELANCER)
+    assert (withdrawn.order_id, withdrawn.subject_id) == (order_id, done.subject_id)
+    await assert_sound()
+
+
+@postgresql_only
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_what_got_no_answer_is_told_from_what_another_did_meanwhile(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch, is_done: bool
+) -> None:
+    order_id = await a_started_order(journal)
+    _lost_at_once(
+        monkeypatch,
+        journal.url,
+        is_done=is_done,
+        then=lambda: Journal.perform(journal, order_id, a_question("Which font?"), CLIENT),
+    )
+    done = await journal.perform(order_id, an_offer(), FREELANCER)
+    opened_events = await EventRow.filter(order_id=order_id, kind=K.REQUEST_OPENED).order_by("sequence")
+    assert len(opened_events) == 2
+    assert [event.request_id for event in opened_events].index(done.subject_id) == (0 if is_done else 1)
+    await assert_sound()
+
+
+@postgresql_only
+async def test_what_got_no_answer_and_is_refused_by_now_is_not_known(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since the order has not changed, what was sent may be done yet."""
+    order_id = await a_started_order(journal)
+    before = await dump()
+
+    async def forbidden() -> None:
+        journal.policy = replace(journal.policy, minimum_refund={"USD": 10**9})
+
+    _lost_at_once(monkeypatch, journal.url, is_done=False, then=forbidden)
+    with pytest.raises(OutcomeUnknown):
+        await journal.perform(order_id, an_offer(), FREELANCER)
+    assert await dump() == before
+
+
+@postgresql_only
+async def test_what_got_no_answer_where_nobody_can_be_reached_after_that_is_not_known(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await a_started_order(journal)
+
+    async def away() -> None:
+        async def nobody(*_: object) -> None:
+            raise DatabaseAway
+
+        monkeypatch.setattr(loading, "locked", nobody)
+
+    _lost_at_once(monkeypatch, journal.url, is_done=True, then=away)
+    with pytest.raises(OutcomeUnknown):
+        await journal.perform(order_id, an_offer(), FREELANCER)
+
+
+@postgresql_only
+@WAYS
+async def test_a_session_that_dies_within_its_commit_has_done_nothing_and_says_that_it_does_not_know(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch, way: Any
+) -> None:
+    way(monkeypatch)
     order_id = await a_started_order(journal)
     STORE.query(
         journal.url,
@@ -220,6 +340,7 @@ async def test_a_session_that_dies_within_its_commit_has_done_nothing_and_says_t
     with pytest.raises(OutcomeUnknown):
         await journal.perform(order_id, an_offer(), FREELANCER)
     assert await dump() == before
+    monkeypatch.undo()
     STORE.query(journal.url, "DROP TRIGGER dies ON events", "DROP FUNCTION die()")
 
 
@@ -258,7 +379,7 @@ async def test_of_two_open_transactions_that_commit_in_reverse_order_the_tail_lo
         await OrderRow.filter(id=older).using_db(db).update(version=2)
         begun.set()
         await may_go_on.wait()
-        return await journal._perform(db, older, a_question(), CLIENT, None)
+        return await journal._perform(db, Asked(older, a_question(), CLIENT))
 
     tail = Tail(NEVER)
     async with tail.running(), asyncio.timeout(30):
@@ -280,7 +401,7 @@ async def test_whoever_has_a_position_commits_before_the_next_one_is_given(journ
     placed, may_commit = asyncio.Event(), asyncio.Event()
 
     async def holding(db: BaseDBAsyncClient) -> Any:
-        outcome = await journal._perform(db, first, a_question(), CLIENT, None)
+        outcome = await journal._perform(db, Asked(first, a_question(), CLIENT))
         placed.set()
         await may_commit.wait()
         return outcome

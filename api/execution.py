@@ -127,10 +127,23 @@ def _are_late(orders: Sequence[Order], info: LevelInfo) -> list[bool]:
 async def _pending_requests(centers: Sequence[ResolutionCenter], info: LevelInfo) -> list[list[ResolutionRequest]]:
     context = info.context
     loaded = await context.loaders.pending_requests.load_many([each.row.id for each in centers])
+    now = context.now()
     return [
-        [ResolutionRequest.of(row) for row in still_pending(context, each.row, rows or [])]
+        [ResolutionRequest.of(row) for row in still_pending(each.row, rows, now)] if rows else []
         for each, rows in zip(centers, loaded, strict=True)
     ]
+
+
+def _actors(events: Sequence[OrderEvent], info: LevelInfo) -> list[User | None] | Awaitable[list[User | None]]:
+    """Who did what each event tells; those who came with their events are not asked for."""
+    if all(event.row.people is not None for event in events):
+        return [User.of(event.row.people[0]) if event.row.people and event.row.people[0] else None for event in events]
+    return _known_actors(info.context, [event.row.actor_id for event in events])
+
+
+async def _known_actors(context: Context, ids: list[UUID | None]) -> list[User | None]:
+    known = iter(await _people(context, [actor_id for actor_id in ids if actor_id is not None]))
+    return [None if actor_id is None else next(known) for actor_id in ids]
 
 
 BATCHES: Mapping[tuple[str, str], BatchFunction] = {
@@ -139,8 +152,10 @@ BATCHES: Mapping[tuple[str, str], BatchFunction] = {
     ("Order", "viewerRole"): _viewer_roles,
     ("Order", "isLate"): _are_late,
     ("ResolutionCenter", "pendingRequests"): _pending_requests,
+    ("OrderEvent", "actor"): _actors,
 }
-"""What is answered for a whole level at once: the fields of a page of orders. Each has its ordinary resolver too."""
+"""What is answered for a whole level at once: the fields of a page of orders, and of events. Each has its ordinary
+resolver too."""
 
 
 def reader_for(schema: strawberry.Schema) -> ReaderOf:

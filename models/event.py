@@ -43,6 +43,9 @@ class EventRow(Model):
     order_id: UUID
     actor_id: UUID | None
 
+    people: "tuple[UserRow | None] | None" = None
+    """Who did it, where that was read with the event."""
+
     class Meta:
         app = "models"
         table = "events"

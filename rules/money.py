@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from rules.refusals import Refusal, Refused
 from rules.vocabulary import RefusalCode
@@ -25,8 +26,10 @@ LARGEST_MINOR = 10**14 - 1
 """The largest amount that is taken, in minor units: sums and sorting keys of it stay far inside 64-bit columns."""
 
 
+@lru_cache(4_096)
 def in_major(minor: int, currency: str) -> Decimal:
-    """The amount with exactly the digits of the minor unit: 12.50 USD, 1250 JPY, 1.250 KWD."""
+    """The amount with exactly the digits of the minor unit: 12.50 USD, 1250 JPY, 1.250 KWD. Prices are round, and
+    nothing is what is most often refunded: those that were wanted are kept."""
     return Decimal(f"{minor}{_SCALES[currency]}")
 
 

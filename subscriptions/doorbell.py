@@ -11,7 +11,8 @@ from broadcaster._base import Subscriber
 
 CHANNEL = "resolution-center"
 RING = "ring"
-"""All that is ever sent, beside probes: a ring says that something happened, never what, or to whom."""
+"""How all begins that is ever sent, beside probes: a ring says that something happened, never what, or to whom. It
+ends with a word by chance for each process, which has told its own readers long before its own ring comes back."""
 
 PROBE_EVERY = 5.0
 """Seconds between two probes."""
@@ -35,14 +36,16 @@ class DoorbellSilent(Exception):
 
 
 class Doorbell:
-    """One broadcaster connection, channel and subscription a process. broadcaster never recovers from a lost backend
-    and says nothing of it, so a probe goes round every few seconds, and the whole object is built anew when it does
-    not come back. While it is silent nothing is lost: the tail polls regardless."""
+    """One broadcaster connection, channel and subscription a process. `on_ring` is called when another process has
+    rung, and when rings may have been missed. broadcaster never recovers from a lost backend and says nothing of it, so
+    a probe goes round every few seconds, and the whole object is built anew when it does not come back. While it is
+    silent nothing is lost: the tail polls regardless."""
 
     def __init__(self, url: str, on_ring: Callable[[], None]) -> None:
         self._url = url
         self._on_ring = on_ring
         self._wanted = asyncio.Event()
+        self._own_ring = f"{RING}:{uuid4()}"
         self._probe = ""
         self._heard = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -101,17 +104,21 @@ class Doorbell:
     async def _listen(self, subscriber: Subscriber) -> None:
         while True:
             message = (await subscriber.get()).message
-            if message == RING:
-                self._on_ring()
+            if message.startswith(RING):
+                if not self._is_own(message):
+                    self._on_ring()
             elif message == self._probe:
                 self._heard.set()
+
+    def _is_own(self, ring: str) -> bool:
+        return ring == self._own_ring
 
     async def _publish(self, send: Send) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             async with asyncio.timeout(PATIENCE):
-                await send(RING)
+                await send(self._own_ring)
             await asyncio.sleep(BREATH)
 
     async def _keep_probing(self, send: Send) -> None:

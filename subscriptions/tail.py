@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from models import plain, reads
+from models import reads
 from models.event import EventRow
 
 BATCH = 100
@@ -153,7 +153,7 @@ class Tail:
                 return
             # Somebody has come meanwhile, and is to hear of all that came after the position.
         while True:
-            rows = await plain.rows(EventRow.filter(position__gt=self.position).order_by("position").limit(BATCH))
+            rows = await reads.events_after(self.position, BATCH)
             for row in rows:
                 self._hand_on(row)
                 self.position = row.position

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from api.context import Context
 from models.order import OrderRow
@@ -39,12 +40,12 @@ async def available(context: Context, order: OrderRow) -> list[OpenAction]:
 
 async def pending(context: Context, order: OrderRow) -> list[RequestRow]:
     """The requests that may still be answered."""
-    return still_pending(context, order, await context.loaders.pending_requests.load(order.id) or [])
+    return still_pending(order, await context.loaders.pending_requests.load(order.id) or [], context.now())
 
 
-def still_pending(context: Context, order: OrderRow, rows: Sequence[RequestRow]) -> list[RequestRow]:
+def still_pending(order: OrderRow, rows: Sequence[RequestRow], now: datetime) -> list[RequestRow]:
     """Of an order's pending requests, those whose deadline has not passed, swept or not."""
-    stands_still, now = order.frozen_at is not None, context.now()
+    stands_still = order.frozen_at is not None
     return [row for row in rows if stands_still or row.respond_by > now]
 
 

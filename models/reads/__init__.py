@@ -27,7 +27,15 @@ from models.reads.lists import (
     requests_of,
     support_cases,
 )
-from models.reads.log import EventQueries, events_between, events_of_order, events_of_viewer, log_position, log_secret
+from models.reads.log import (
+    EventQueries,
+    events_after,
+    events_between,
+    events_of_order,
+    events_of_viewer,
+    log_position,
+    log_secret,
+)
 from models.reads.sources import Source, sources
 
 __all__ = [
@@ -42,6 +50,7 @@ __all__ = [
     "cases",
     "confidences",
     "earnings",
+    "events_after",
     "events_between",
     "events_by_place",
     "events_of_order",

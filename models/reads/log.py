@@ -8,7 +8,7 @@ from tortoise.queryset import QuerySet
 
 from models import plain
 from models.event import EventRow, LogRow
-from models.reads.sources import sources
+from models.reads.sources import ACTOR, sources
 from rules.visibility import Viewer
 
 EventQueries = Sequence[QuerySet[EventRow]]
@@ -24,6 +24,16 @@ async def log_position() -> int:
 
 def _the_log() -> QuerySet[LogRow]:
     return LogRow.filter(id=1)
+
+
+async def events_after(position: int, limit: int) -> list[EventRow]:
+    """At most `limit` of the events after a position of the log, the oldest first, with who did them."""
+    rows = await plain.asked((events_after, limit), lambda since: _after(since, limit), position, joined=ACTOR)
+    return sorted(rows, key=lambda row: row.position)
+
+
+def _after(position: int, limit: int) -> QuerySet[EventRow]:
+    return EventRow.filter(position__gt=position).order_by("position").limit(limit)
 
 
 async def log_secret() -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import socket
 import time
@@ -20,6 +21,7 @@ from tests.postgres import a_postgres_database
 from tests.servers import Redis, a_redis, asking, free_port, needs_postgres
 from tests.waiting import until
 
+A_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 REDIS = os.environ.get("RESOLUTION_TEST_REDIS_URL")
 HURRIED = {"PROBE_EVERY": 0.05, "PATIENCE": 0.3, "FIRST_PAUSE": 0.01, "LONGEST_PAUSE": 0.1}
 
@@ -47,9 +49,17 @@ class Bell:
         self.rings += 1
 
 
+class EveryRing(Doorbell):
+    """Hears its own rings too, as another process does: memory has no other."""
+
+    def _is_own(self, ring: str) -> bool:
+        assert super()._is_own(ring)
+        return False
+
+
 async def test_a_ring_is_heard_and_rings_at_once_are_one() -> None:
     heard = Bell()
-    bell = Doorbell("memory://", heard)
+    bell = EveryRing("memory://", heard)
     async with bell.running():
         await until(lambda: bell.works)
         before = heard.rings
@@ -113,9 +123,29 @@ async def test_a_ring_and_a_probe_say_nothing_of_what_happened() -> None:
             await until(lambda: bell.works)
             bell.ring()
             await until(lambda: len(carried) == 2)
-    probe, ring = carried
-    assert probe.startswith(f"{CHANNEL} probe:")
-    assert ring == f"{CHANNEL} {RING}"
+            bell.ring()
+            await until(lambda: len(carried) == 3)
+    probe, ring, again = carried
+    assert re.fullmatch(f"{CHANNEL} probe:{A_UUID}", probe)
+    assert re.fullmatch(f"{CHANNEL} {RING}:{A_UUID}", ring)
+    assert again == ring
+
+
+async def test_a_process_does_not_hear_its_own_rings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own readers know already: each would make it read the log once more."""
+    heard = Bell()
+    bell = Doorbell("memory://", heard)
+    with the_broadcast() as carried:
+        async with bell.running():
+            await until(lambda: bell.works)
+            before = heard.rings
+            bell.ring()
+            await until(lambda: len(carried) == 2)
+            await asyncio.sleep(0.05)
+            monkeypatch.setattr(bell, "_is_own", lambda _: False)
+            bell.ring()
+            await until(lambda: heard.rings > before)
+            assert heard.rings == before + 1
 
 
 @pytest.mark.usefixtures("hurried")
@@ -242,7 +272,7 @@ async def test_rings_and_probes_at_once_go_through_the_one_connection(monkeypatc
     monkeypatch.setattr(doorbell, "PROBE_EVERY", 0.0)
     async with a_postgres_database() as url:
         heard = Bell()
-        bell = Doorbell(url, heard)
+        bell = EveryRing(url, heard)
         async with bell.running():
             await until(lambda: bell.works)
             for number in range(300):

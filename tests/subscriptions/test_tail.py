@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from models import reads
 from models.event import EventRow
 from models.journal import PlaceOrder
 from rules import commands as c
@@ -87,12 +88,15 @@ async def test_the_log_is_read_once_however_many_listen(tmp_path: Path) -> None:
 async def test_a_tail_that_can_not_read_says_so_and_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def unreadable(*_: object) -> list[EventRow]:
+        raise ZeroDivisionError
+
     async with a_database(tmp_path) as journal:
         tail = Tail(0.02)
         async with tail.running():
             with tail.inbox(EVERYTHING) as inbox:
                 with monkeypatch.context() as patch:
-                    patch.setattr(EventRow, "filter", lambda **_: 1 / 0)
+                    patch.setattr(reads, "events_after", unreadable)
                     await a_placed_order(journal, "A")
                     await until(lambda: not tail.works)
                     await a_placed_order(journal, "B")

@@ -1,6 +1,6 @@
 """The event log: what happened to all orders, in the order of commit, without a gap."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from tortoise import fields
@@ -43,6 +43,9 @@ class EventRow(Model):
     order_id: UUID
     actor_id: UUID | None
 
+    UNTOLD: ClassVar = frozenset({"changes"})
+    """What replays the order."""
+
     people: "tuple[UserRow | None] | None" = None
     """Who did it, where that was read with the event."""
 
@@ -68,6 +71,8 @@ class LogRow(Model):
     id = fields.IntField(primary_key=True, generated=False)
     position = fields.BigIntField()
     secret = fields.BinaryField()
+
+    UNTOLD: ClassVar = frozenset({"secret"})
 
     class Meta:
         app = "models"

@@ -1,6 +1,6 @@
 """The table of orders: each row equals the replay of its log."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from tortoise import fields
@@ -62,6 +62,11 @@ class OrderRow(Model):
     client_id: UUID
     freelancer_id: UUID
     placed_by_id: UUID | None
+
+    UNTOLD: ClassVar = frozenset(
+        {"next_deadline_at", "awaits_client", "awaits_freelancer", "due_sort", "price_sort", "search_text"}
+    )
+    """What orders are found by, and nobody is told."""
 
     people: "tuple[UserRow, UserRow] | None" = None
     """The client and the freelancer, where they were read with the order."""

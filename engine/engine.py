@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -17,6 +17,7 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    VariableDefinitionNode,
     assert_valid_schema,
     execute,
 )
@@ -28,6 +29,7 @@ from engine.frames import Frame
 from engine.plan import Compiler, Field, Selection
 from engine.readers import Batch, BatchFunction, Reader, ReaderOf, ordinary
 from engine.run import Run, Work
+from engine.variables import simple_variables
 
 MOST_PLANS = 1_000
 MOST_VARIANTS = 32
@@ -39,9 +41,9 @@ MOST_COERCION_ERRORS = 50
 class Plan:
     """One operation, ready to be executed any number of times, also at the same time."""
 
-    __slots__ = ("_engine", "_root_type", "_selections", "operation")
+    __slots__ = ("_engine", "_root_type", "_selections", "_simple", "operation")
 
-    def __init__(self, engine: Engine, operation: Operation) -> None:
+    def __init__(self, engine: Engine, operation: Operation, variables: Sequence[VariableDefinitionNode] = ()) -> None:
         """Raises Unsupported for a root that the schema does not have."""
         root_type = engine.schema.get_root_type(operation.kind)
         if root_type is None:
@@ -50,6 +52,12 @@ class Plan:
         self._engine = engine
         self._root_type = root_type
         self._selections: OrderedDict[tuple[bool, ...], Selection] = OrderedDict()
+        self._simple = simple_variables(engine.schema, variables)
+
+    def simply_coerced(self, variables: Mapping[str, Any]) -> VariableValues | None:
+        """The values of the operation's variables, where all are given and taken as they are; else graphql-core has to
+        look at them."""
+        return self._simple.coerced(variables) if self._simple else None
 
     def selection(self, variables: VariableValues) -> Selection | None:
         """What is asked with these variables; None when @skip or @include get what is no boolean."""
@@ -137,6 +145,9 @@ class Engine:
         self, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
     ) -> VariableValues | list[GraphQLError]:
         """The values of an operation's variables, or what is wrong with them."""
+        kept = self._kept.get(id(operation))
+        if kept and kept.plan and variables and (simple := kept.plan.simply_coerced(variables)):
+            return simple
         definitions = operation.variable_definitions or ()
         return get_variable_values(self.schema, definitions, dict(variables or {}), max_errors=MOST_COERCION_ERRORS)
 
@@ -149,7 +160,7 @@ class Engine:
             self._kept.move_to_end(key)
             return kept.plan
         try:
-            plan = Plan(self, operation_of(operation, fragments))
+            plan = Plan(self, operation_of(operation, fragments), operation.variable_definitions or ())
         except Unsupported:
             plan = None
         self._kept[key] = _Kept(weakref.ref(operation, lambda _: self._kept.pop(key, None)), plan)

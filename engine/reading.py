@@ -30,17 +30,26 @@ def _read_one(run: Run, frame: Frame, work: Work) -> None:
     fast."""
     source, out = frame.sources[0], frame.outs[0]
     for field in frame.selection.fields:
-        get = field.get
-        if get is None:
+        get, reader = field.get, field.reader
+        if get is not None:
+            try:
+                value = get(source)
+            except Exception as error:  # noqa: BLE001 - a field's error is a value
+                value = error
+        elif isinstance(reader, Batch):
+            answer = _batch_answer(run, frame, field, reader)
+            if type(answer) is not list or len(answer) != 1:
+                _take_batch(run, frame, field, answer, work)
+                continue
+            value = answer[0]
+        else:
             _read(run, frame, field, work)
             continue
-        try:
-            value = get(source)
-        except Exception as error:  # noqa: BLE001 - a field's error is a value
-            value = error
         kind = type(value)
         if kind in field.as_is:
             out[field.key] = value
+        elif field.depth == 0 and field.column and (column := field.column({kind}, (value,), field.nullable[0])):
+            out[field.key] = column[0]
         elif field.depth == 0 and kind in field.known:
             made: dict[str, Any] = {}
             out[field.key] = made
@@ -143,11 +152,18 @@ def _caller(
 
 def _read_batch(run: Run, frame: Frame, field: Field, reader: Batch, work: Work) -> None:
     """One call for all parents."""
+    _take_batch(run, frame, field, _batch_answer(run, frame, field, reader), work)
+
+
+def _batch_answer(run: Run, frame: Frame, field: Field, reader: Batch) -> Any:
     try:
         arguments = field.arguments(run.variables, run.hide_suggestions)[0] if field.has_arguments else {}
-        answer = reader.function(frame.sources, LevelInfo(run, field), **arguments)
+        return reader.function(frame.sources, LevelInfo(run, field), **arguments)
     except Exception as error:  # noqa: BLE001 - a field's error is a value
-        answer = [error] * len(frame.sources)
+        return [error] * len(frame.sources)
+
+
+def _take_batch(run: Run, frame: Frame, field: Field, answer: Any, work: Work) -> None:
     if is_awaitable(answer):
         write_column(frame, None, field.key, [None] * len(frame.outs))
         work.wait([answer], lambda got, then: _batch_came(run, frame, field, got[0], then))

@@ -87,7 +87,7 @@ class Asked:
 
 
 class Journal:
-    """Performs commands. Each runs in one transaction, in a task of its own that nobody's cancellation reaches: a
+    """Performs commands. Each is one transaction, in a task of its own that nobody's cancellation reaches: a
     client that hangs up leaves no half-done work, and no lock that is never given back."""
 
     def __init__(
@@ -163,7 +163,7 @@ class Journal:
                 await asyncio.sleep(_PAUSE)
             except Exception as error:
                 if not tries_left or not heals(error):
-                    if unknown and isinstance(error, DatabaseAway):
+                    if unknown and heals(error):
                         raise unknown from error
                     raise
                 await asyncio.sleep(_PAUSE)
@@ -179,21 +179,23 @@ class Journal:
         raise AssertionError("the last try returns or raises")
 
     async def _at_once(self, asked: "Asked") -> "_Outcome | None":
-        """A person's command in two statements, of which the first reads and the second is the transaction. It locks
-        nothing meanwhile: what was read still holds when the order has the same version as then; else IntegrityError
-        tells that another change came between. None, with nothing done, where that does not do."""
+        """A person's command without a lock: one statement reads, one more looks for the key, if there is one, and the
+        last is the transaction. What was read still holds when the order has the same version as then; else
+        IntegrityError tells that another change came between. None, with nothing done, where that does not do."""
         db = connection()
         wants_more = isinstance(asked.command, c.DecideSupportCase | c.SettleRefund)
         if asked.by is None or wants_more or not db.capabilities.support_for_update:
+            await self._find_order(db, asked)
             return None
         with lost_as(DatabaseAway):
             found = await loading.seen(asked.order_id, asked.command)
             if found is None:
                 raise Refused(NOT_FOUND)
             order, case = found
+            asked.order_id = order.id
+            actor = _actor(asked.by, case)
             if loading.may_have_a_case(order):
                 return None
-            actor = _actor(asked.by, case)
             if done := await self._done_before(db, order.id, asked.by, asked.key):
                 return _Outcome(done)
         judged = self._judged(asked, case, actor)
@@ -204,12 +206,17 @@ class Journal:
             asked.unsure = judged
             raise _ToBeTold from error
 
+    @staticmethod
+    async def _find_order(db: BaseDBAsyncClient, asked: "Asked") -> None:
+        """Before any transaction: a transaction that has read may not get SQLite's lock any more."""
+        if asked.order_id is None and isinstance(asked.command, c.RequestCommand):
+            with lost_as(DatabaseAway):
+                asked.order_id = await loading.of_request(db, asked.command.request_id)
+
     async def _perform(self, db: BaseDBAsyncClient, asked: "Asked") -> "_Outcome":
-        """Any command, in the caller's transaction, with the order locked from its first statement on."""
-        order_id = asked.order_id
-        if order_id is None and isinstance(asked.command, c.RequestCommand):
-            order_id = await loading.of_request(db, asked.command.request_id)
-        order = await loading.locked(db, order_id) if order_id else None
+        """Any command, in the caller's transaction, with the order locked from its first statement on; whose it is was
+        found out before."""
+        order = await loading.locked(db, asked.order_id) if asked.order_id else None
         if order is None:
             raise Refused(NOT_FOUND)
         case = await loading.case(db, order, asked.command)
@@ -335,7 +342,7 @@ class _Judged:
 
 
 class _ToBeTold(OutcomeUnknown):
-    """The next try can tell."""
+    """The next try may tell, by the order's version and its events."""
 
 
 _Work = Callable[[BaseDBAsyncClient], Awaitable[_Outcome]]
@@ -343,12 +350,11 @@ _AtOnce = Callable[[], Awaitable[_Outcome | None]]
 
 
 async def _was_done(db: BaseDBAsyncClient, unsure: _Judged) -> bool:
-    """Whether what was sent has been written: the event that follows what was read then is its first. Where another's
-    is, it never will be."""
-    order = unsure.case.order
-    [row] = await EventRow.filter(order_id=order.id, sequence=order.version + 1).using_db(db)
-    first = next(event for decision in unsure.decisions for event in decision.events)
-    return codec.event(row) == first
+    """Whether what was sent has been written, by its last event: those before it may be a deadline's effect, which
+    anybody would have written alike. Where another's stands in its place, or nothing yet, it never will be."""
+    last = [event for decision in unsure.decisions for event in decision.events][-1]
+    rows = await EventRow.filter(order_id=last.order_id, sequence=last.sequence).using_db(db)
+    return bool(rows) and codec.event(rows[0]) == last
 
 
 def _tell_what_broke(task: asyncio.Task[Done]) -> None:

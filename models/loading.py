@@ -76,7 +76,7 @@ async def case(db: BaseDBAsyncClient, order: OrderRow, command: c.CaseCommand) -
 
 
 def may_have_a_case(order: OrderRow) -> bool:
-    """An order that goes on and does not stand still has no open support case."""
+    """Whether it may have an open support case: none that goes on and does not stand still has."""
     return order.frozen_at is not None or order.status.is_closed
 
 

@@ -16,12 +16,17 @@ _AWAY = ("08", "57P01", "57P02", "57P03", "53300")
 """The connection failed, the server stops or starts, or it takes no more connections."""
 
 
+_NOT_LET_IN = ("57P03", "53300")
+"""Those of them that nothing was sent to."""
+
+
 class DatabaseAway(Exception):
     """The database can't be reached, or was lost before a commit was sent: nothing was changed."""
 
 
 class OutcomeUnknown(Exception):
-    """The connection was lost while a commit was under way: it was done whole, or not at all."""
+    """The connection was lost while a commit, or a statement that is a transaction by itself, was under way: it was
+    done whole, or not at all."""
 
 
 @asynccontextmanager
@@ -50,13 +55,15 @@ async def in_transaction() -> AsyncIterator[BaseDBAsyncClient]:
 @contextmanager
 def lost_as(kind: type[DatabaseAway | OutcomeUnknown]) -> Iterator[None]:
     """Says what it means when the database is lost in this block: DatabaseAway for a statement that only reads,
-    OutcomeUnknown for one that changes something and is a transaction of its own."""
+    OutcomeUnknown for one that changes something and is a transaction of its own; DatabaseAway for that too, when no
+    connection was had to send it by."""
     try:
         yield
     except BaseException as error:
-        if is_away(error):
-            raise kind from error
-        raise
+        if not is_away(error):
+            raise
+        was_sent = not isinstance(error, DatabaseAway) and getattr(error, "sqlstate", None) not in _NOT_LET_IN
+        raise (kind if was_sent else DatabaseAway) from error
 
 
 def is_away(error: BaseException) -> bool:

@@ -35,9 +35,9 @@ async def save(
     ground: Ground,
     key: Values | None = None,
 ) -> None:
-    """Writes all that the decisions changed, in the caller's transaction, with the row of the caller's key. Raises
-    IntegrityError when the order is not as it was `before`, which its version tells. The log's row is the last lock
-    that is taken, so that positions are gapless and stand in the order of commit."""
+    """Writes all that the decisions changed, in the caller's transaction or as one, with the row of the caller's key.
+    Raises IntegrityError when the order is not as it was `before`, which its version tells. The log's row is the last
+    lock that is taken, so that positions are gapless and stand in the order of commit."""
     writing = Writing()
     events = [event for decision in decisions for event in decision.events]
     if events:

@@ -1,5 +1,7 @@
 """The bench runs from beginning to end. How fast anything was is no test's business."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,3 +49,20 @@ def test_growth_is_told_for_every_work() -> None:
     )
     for row in ("| W1: ", "| W2: ", "| W3: "):
         assert done.stdout.count(row) == 1, row
+
+
+@needs_postgres
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+def test_instructions_are_counted_for_every_work_and_are_nearly_the_same_again() -> None:
+    command = [sys.executable, "-m", "bench.instructions", "--orders", "200", "--requests", "5"]
+    counted = []
+    for _ in range(2):
+        done = subprocess.run(  # noqa: S603 - our own database server
+            [*command, "--postgres", str(SERVER)], cwd=ROOT, capture_output=True, text=True, timeout=280, check=True
+        )
+        rows = re.findall(r"^\| (W[123]): .* \| ([\d,]+) \|$", done.stdout, re.MULTILINE)
+        assert [name for name, _ in rows] == ["W1", "W2", "W3"]
+        counted.append([int(number.replace(",", "")) for _, number in rows])
+    for one, other in zip(*counted, strict=True):
+        assert one > 100_000
+        assert abs(one - other) < one / 4

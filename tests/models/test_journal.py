@@ -1,8 +1,10 @@
 """The one write path: what it does, what it refuses, and that it does either in full."""
 
 import asyncio
+import contextlib
 import logging
 import re
+import sqlite3
 from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import timedelta
@@ -56,7 +58,7 @@ from tests.database import (
     kinds,
     outcome,
 )
-from tests.store import ON_POSTGRESQL
+from tests.store import ON_POSTGRESQL, sqlite_only
 from tests.world import (
     ADA,
     FARID,
@@ -357,6 +359,23 @@ async def test_the_first_statement_of_a_transaction_locks_and_what_is_done_at_on
         tables = re.findall(r'(?:UPDATE|INTO) "(\w+)"', " ".join(statements[counter:]))
         assert tables[-2:] == ["log", "events"]
         assert all(statement.startswith(("SELECT", "UPDATE", "INSERT", "WITH")) for statement in statements)
+
+
+@sqlite_only
+async def test_a_command_on_a_request_waits_for_whoever_writes(journal: TestJournal) -> None:
+    """A transaction that has read may not wait for SQLite's lock, and would fail at once."""
+    order_id = await a_started_order(journal)
+    offered = await journal.perform(order_id, an_offer(), FREELANCER)
+    path = journal.url.partition("://")[2].partition("?")[0]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(journal.perform(None, c.WithdrawRequest(offered.subject_id), FREELANCER))
+        await asyncio.sleep(0.7)
+        assert not waiting.done()
+        other.execute("COMMIT")
+        done = await waiting
+    assert (done.order_id, done.subject_id) == (order_id, offered.subject_id)
+    await assert_sound()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from tortoise.backends.asyncpg.client import TransactionWrapper
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from models import EventRow, IdempotencyRow, LogRow, OrderRow, loading, saving
+from models import EventRow, IdempotencyRow, LogRow, OrderRow, RequestRow, loading, saving
 from models.database import connection, opened
 from models.journal import Asked, Done, IdempotencyKey, Journal
 from models.loading import whole_case
@@ -286,6 +286,42 @@ async def test_what_got_no_answer_is_told_from_what_another_did_meanwhile(
     assert len(opened_events) == 2
     assert [event.request_id for event in opened_events].index(done.subject_id) == (0 if is_done else 1)
     await assert_sound()
+
+
+@postgresql_only
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_a_deadline_that_another_passed_meanwhile_is_not_taken_for_what_got_no_answer(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch, is_done: bool
+) -> None:
+    """Its effect is the same event, whoever writes it."""
+    order_id = await a_started_order(journal)
+    await journal.perform(order_id, a_question(), CLIENT)
+    journal.clock = HandClock(START + timedelta(hours=25))
+    _lost_at_once(
+        monkeypatch,
+        journal.url,
+        is_done=is_done,
+        then=lambda: Journal.perform(journal, order_id, c.PassDeadlines(), None),
+    )
+    done = await journal.perform(order_id, an_offer(), FREELANCER)
+    assert done.case == await whole_case(order_id)
+    assert await RequestRow.filter(id=done.subject_id).count() == 1
+    assert (await kinds(order_id))[-3:] == [K.REQUEST_OPENED, K.DEADLINE_NEAR, K.REQUEST_OPENED]
+    await assert_sound()
+
+
+@postgresql_only
+async def test_what_could_not_be_sent_is_surely_not_done(journal: TestJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_id = await a_started_order(journal)
+    before = await dump()
+
+    async def nobody(*_: object) -> None:
+        raise DatabaseAway
+
+    monkeypatch.setattr(saving, "save", nobody)
+    with pytest.raises(DatabaseAway):
+        await journal.perform(order_id, an_offer(), FREELANCER)
+    assert await dump() == before
 
 
 @postgresql_only

@@ -53,16 +53,16 @@ def test_growth_is_told_for_every_work() -> None:
 
 @needs_postgres
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
-def test_instructions_are_counted_for_every_work_and_are_nearly_the_same_again() -> None:
-    command = [sys.executable, "-m", "bench.instructions", "--orders", "200", "--requests", "5"]
-    counted = []
-    for _ in range(2):
-        done = subprocess.run(  # noqa: S603 - our own database server
-            [*command, "--postgres", str(SERVER)], cwd=ROOT, capture_output=True, text=True, timeout=280, check=True
-        )
-        rows = re.findall(r"^\| (W[123]): .* \| ([\d,]+) \|$", done.stdout, re.MULTILINE)
-        assert [name for name, _ in rows] == ["W1", "W2", "W3"]
-        counted.append([int(number.replace(",", "")) for _, number in rows])
-    for one, other in zip(*counted, strict=True):
-        assert one > 100_000
-        assert abs(one - other) < one / 4
+def test_instructions_are_counted_for_every_work() -> None:
+    done = subprocess.run(  # noqa: S603 - our own database server
+        [sys.executable, "-m", "bench.instructions", "--orders", "400", "--requests", "5", "--postgres", str(SERVER)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=True,
+    )
+    rows = dict(re.findall(r"^\| (W[123]): .* \| ([\d,]+) \|$", done.stdout, re.MULTILINE))
+    counted = {name: int(number.replace(",", "")) for name, number in rows.items()}
+    assert sorted(counted) == ["W1", "W2", "W3"]
+    assert min(counted.values()) > 100_000

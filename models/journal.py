@@ -82,6 +82,8 @@ class Asked:
     command: c.CaseCommand
     by: Viewer | None
     key: IdempotencyKey | None = None
+    was_tried: bool = False
+    """Whether it has been tried without a lock. Who was in the way once may be again: the next try locks."""
     unsure: "_Judged | None" = None
     """What was sent to be written, and may have been or not, since the connection was lost."""
 
@@ -144,10 +146,8 @@ class Journal:
         version. Raises DatabaseAway or OutcomeUnknown when that does not help."""
         unknown: OutcomeUnknown | None = None
         for tries_left in reversed(range(_TRIES)):
-            # Who was in the way once may be again: the next try locks.
-            quick, at_once = at_once, None
             try:
-                outcome = await quick() if quick else None
+                outcome = await at_once() if at_once else None
                 if outcome is None:
                     async with in_transaction() as db:
                         outcome = await work(db)
@@ -183,8 +183,9 @@ class Journal:
         last is the transaction. What was read still holds when the order has the same version as then; else
         IntegrityError tells that another change came between. None, with nothing done, where that does not do."""
         db = connection()
+        was_tried, asked.was_tried = asked.was_tried, True
         wants_more = isinstance(asked.command, c.DecideSupportCase | c.SettleRefund)
-        if asked.by is None or wants_more or not db.capabilities.support_for_update:
+        if was_tried or asked.by is None or wants_more or not db.capabilities.support_for_update:
             await self._find_order(db, asked)
             return None
         with lost_as(DatabaseAway):

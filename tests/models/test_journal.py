@@ -25,6 +25,7 @@ from models import (
     RequestRow,
     SupportCaseRow,
     UserRow,
+    loading,
     saving,
 )
 from models.codec import request_row
@@ -359,6 +360,31 @@ async def test_the_first_statement_of_a_transaction_locks_and_what_is_done_at_on
         tables = re.findall(r'(?:UPDATE|INTO) "(\w+)"', " ".join(statements[counter:]))
         assert tables[-2:] == ["log", "events"]
         assert all(statement.startswith(("SELECT", "UPDATE", "INSERT", "WITH")) for statement in statements)
+
+
+@pytest.mark.parametrize("reading", ["seen", "of_request"] if ON_POSTGRESQL else ["of_request"])
+async def test_a_command_on_a_request_finds_its_order_again_when_it_could_not_be_read(
+    journal: TestJournal, monkeypatch: pytest.MonkeyPatch, reading: str
+) -> None:
+    """Else it would be refused, as if there were no such request."""
+    order_id = await a_started_order(journal)
+    offered = await journal.perform(order_id, an_offer(), FREELANCER)
+    real, failures = getattr(loading, reading), 2
+
+    async def failing(*given: Any) -> Any:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise ConnectionResetError
+        return await real(*given)
+
+    monkeypatch.setattr(loading, reading, failing)
+    if ON_POSTGRESQL and reading == "of_request":
+        monkeypatch.setattr(loading, "seen", failing)
+    done = await journal.perform(None, c.WithdrawRequest(offered.subject_id), FREELANCER)
+    assert (done.order_id, done.subject_id) == (order_id, offered.subject_id)
+    assert (await kinds(order_id))[-1] is K.REQUEST_WITHDRAWN
+    await assert_sound()
 
 
 @sqlite_only

@@ -286,4 +286,4 @@ async def assert_kept_in_its_place(house: House) -> None:
     assert_silent(house.log.getvalue(), "the log", ALL_SECRETS)
     assert house.carried
     for message in house.carried:
-        assert re.fullmatch(r"resolution-center (ring|probe:[0-9a-f-]{36})", message)
+        assert re.fullmatch(r"resolution-center (ring|probe):[0-9a-f-]{36}", message)

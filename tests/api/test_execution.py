@@ -1,6 +1,5 @@
 """Our own resolvers over real rows: the engine, with its batches, answers as Strawberry does."""
 
-import gc
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -51,9 +50,6 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     return executed
 
 
-# Where a sibling fails first, graphql-core leaves what it has begun unawaited, now and then. The engine, to which it is
-# compared here, makes no such coroutines.
-@pytest.mark.filterwarnings("ignore:coroutine '(Executor|GraphQLCoreConverter)[.]:RuntimeWarning")
 async def test_documents_by_chance(
     tmp_path: Path, switch: Callable[[bool], None], plans: list[Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,8 +73,6 @@ async def test_documents_by_chance(
             answered += bool(theirs.get("data"))
         assert answered > DOCUMENTS / 3
         assert len(plans) > DOCUMENTS / 2
-    # What is left behind is found here, and not in whatever test comes next.
-    gc.collect()
 
 
 async def test_a_page_of_orders(tmp_path: Path, switch: Callable[[bool], None]) -> None:

@@ -15,7 +15,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import fanout, load, machine, tables, works
+from bench import fanout, load, machine, postgresql, tables, works
 from bench.postgresql import execute, own_database
 from bench.server import SECRET, serving
 from bench.world import World, asked, token
@@ -23,7 +23,7 @@ from bench.world import World, asked, token
 PEERS = Path(__file__).parent / "peers"
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 OURS = "ours"
-_POSTGRES, _REDIS = "RESOLUTION_TEST_POSTGRES_URL", "RESOLUTION_TEST_REDIS_URL"
+_REDIS = "RESOLUTION_TEST_REDIS_URL"
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|\+00:00)")
 _MILLISECONDS = len("2026-11-24T08:00:00.000")
 _NODE = ("mercurius", "graphql-yoga", "graphql", "pg", "fastify")
@@ -88,9 +88,9 @@ class Results:
 def main() -> None:
     options = _options()
     extent = QUICK if options.quick else FULL
-    postgres, redis = options.postgres or os.environ.get(_POSTGRES), options.redis or os.environ.get(_REDIS)
-    if not postgres or not redis:
-        raise SystemExit(f"Name the services: --postgres and --redis, or {_POSTGRES} and {_REDIS}.")
+    postgres, redis = postgresql.named(options), options.redis or os.environ.get(_REDIS)
+    if not redis:
+        raise SystemExit(f"Name a Redis server: --redis redis://host:6379, or {_REDIS}.")
     load_before = machine.load_average()
     with ExitStack() as stack:
         servers = _servers(stack, postgres, redis, extent)
@@ -285,9 +285,7 @@ def _node_versions() -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.against", description=__doc__)
-    parser.add_argument(
-        "--postgres", metavar="URL", help=f"a PostgreSQL server to make a database on; else {_POSTGRES}"
-    )
+    postgresql.add_option(parser)
     parser.add_argument("--redis", metavar="URL", help=f"a Redis server to ring through; else {_REDIS}")
     parser.add_argument("--quick", action="store_true", help="a run of seconds, to see that it works")
     parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")

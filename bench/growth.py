@@ -3,7 +3,6 @@ thousands of open sockets."""
 
 import argparse
 import asyncio
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bench import fanout, idle, load, machine, tables, works
+from bench import fanout, idle, load, machine, postgresql, tables, works
 from bench.crowd import Crowd
 from bench.loading import into_postgres
 from bench.postgresql import own_database
@@ -22,7 +21,6 @@ from bench.server import Server, serving
 from bench.world import World, asked, token
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
-_POSTGRES = "RESOLUTION_TEST_POSTGRES_URL"
 _NEWEST = 1_000
 """So many of the newest orders are asked for, and so are their clients' pages."""
 _FULL_PAGE = 20
@@ -62,9 +60,7 @@ class Place:
 def main() -> None:
     options = _options()
     extent = QUICK if options.quick else FULL
-    postgres = options.postgres or os.environ.get(_POSTGRES)
-    if not postgres:
-        raise SystemExit(f"Name a PostgreSQL server to make databases on: --postgres, or {_POSTGRES}.")
+    postgres = postgresql.named(options)
     load_before = machine.load_average()
     idle.allow_files(extent.sockets * 2 + idle.SPARE_FILES)
     with ExitStack() as stack:
@@ -213,7 +209,7 @@ def _text(places: Sequence[Place], extent: Extent, load_before: float) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
-    parser.add_argument("--postgres", metavar="URL", help=f"a PostgreSQL server to make databases on; else {_POSTGRES}")
+    postgresql.add_option(parser)
     parser.add_argument("--quick", action="store_true", help="a run of seconds, to see that it works")
     parser.add_argument("--write", action="store_true", help=f"put the table into docs/{PAGE.name}")
     return parser.parse_args()

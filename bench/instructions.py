@@ -24,12 +24,11 @@ import uvloop
 from starlette.applications import Starlette
 from starlette.types import Message, Scope
 
-from bench import tables, works
+from bench import postgresql, tables, works
 from bench.postgresql import own_database
 from bench.server import SECRET, serving
 from bench.world import World
 
-_POSTGRES = "RESOLUTION_TEST_POSTGRES_URL"
 WARM_UP = 60
 
 
@@ -48,9 +47,7 @@ def main() -> None:
     if options.inside:
         uvloop.run(_inside(pickle.loads(options.inside.read_bytes())))  # noqa: S301 - our own parent wrote it
         return
-    postgres = options.postgres or os.environ.get(_POSTGRES)
-    if not postgres:
-        raise SystemExit(f"Name the database: --postgres, or {_POSTGRES}.")
+    postgres = postgresql.named(options)
     if shutil.which("valgrind") is None:
         raise SystemExit("This counts by valgrind; install it (Debian's package is called so).")
     with own_database(postgres) as database, TemporaryDirectory() as folder:
@@ -159,9 +156,7 @@ async def _answered(app: Starlette, scope: Scope, body: bytes) -> bytes:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.instructions", description=__doc__)
-    parser.add_argument(
-        "--postgres", metavar="URL", help=f"a PostgreSQL server to make a database on; else {_POSTGRES}"
-    )
+    postgresql.add_option(parser)
     parser.add_argument("--orders", type=int, default=2_000, help="how many orders there are")
     parser.add_argument("--requests", type=int, default=100, help="how many requests of each work are counted")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)

@@ -1,6 +1,8 @@
-"""A PostgreSQL database of a bench's own, for as long as the bench runs."""
+"""A PostgreSQL database of a bench's own, for as long as the bench runs, on the server that the command line names."""
 
+import argparse
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,21 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from models.database import migrate
+
+URL = "RESOLUTION_TEST_POSTGRES_URL"
+"""Names the server where the command line does not."""
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--postgres", metavar="URL", help=f"a PostgreSQL server to make databases on; else {URL}")
+
+
+def named(options: argparse.Namespace) -> str:
+    """The server's address. Ends the program with what to do when there is none."""
+    url: str | None = options.postgres or os.environ.get(URL)
+    if not url:
+        raise SystemExit(f"Name a PostgreSQL server: --postgres postgres://user@host:5432/database, or {URL}.")
+    return url
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import multiprocessing
-import os
 import re
 import sys
 import time
@@ -15,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import uvloop
 
-from bench import capacity, live, load, machine, tables, works
+from bench import capacity, live, load, machine, postgresql, tables, works
 from bench.http import Caller
 from bench.lives import MIX, Lived, lived, log_position
 from bench.postgresql import bare_log, execute, own_database
@@ -23,7 +22,6 @@ from bench.server import Server, serving
 from bench.world import World
 
 PAGE = Path(__file__).parent.parent / "docs" / "scale.md"
-_URL = "RESOLUTION_TEST_POSTGRES_URL"
 _LOADS = ((1, 1), (1, 8), (2, 8), (4, 8))
 """How many processes write, and how many orders each plays side by side."""
 _BARE_WRITERS = 8
@@ -78,9 +76,7 @@ class Costs:
 
 def main() -> None:
     options = _options()
-    url = options.postgres or os.environ.get(_URL)
-    if not url:
-        raise SystemExit(f"Name a PostgreSQL server: --postgres postgres://user@host:5432/database, or {_URL}.")
+    url = postgresql.named(options)
     extent = QUICK if options.quick else FULL
     load_before = machine.load_average()
     with own_database(url) as database:
@@ -257,7 +253,7 @@ def _version(url: str) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
-    parser.add_argument("--postgres", metavar="URL", help=f"a PostgreSQL server to make databases on; else {_URL}")
+    postgresql.add_option(parser)
     parser.add_argument("--quick", action="store_true", help="a run of seconds, to see that it works")
     parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
     return parser.parse_args()

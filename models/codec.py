@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Any, TypeVar, cast, get_args, get_type_hints
 from uuid import UUID
 
-from models import plain
+from models import making
 from models.event import EventRow
 from models.request import RequestRow
 from rules.case import Actor, Case, Order, Refund, Request, SupportCase
@@ -59,7 +59,7 @@ def request_row(case: Case, request_id: UUID) -> RequestRow | None:
     }
     for name, write in _writers(Request):
         write(values, getattr(request, name))
-    return plain.row(RequestRow, values)
+    return making.row(RequestRow, values)
 
 
 @cache

@@ -13,6 +13,7 @@ from tortoise.queryset import QuerySet
 
 from models import plain
 from models.cursors import ForeignCursor, Key, read_key, write_key
+from models.making import Joined
 
 DEFAULT_PAGE = 25
 LARGEST_PAGE = 100
@@ -67,7 +68,7 @@ class Sources(Generic[RowT]):
     made: Callable[..., Sequence[QuerySet[RowT]]]
     values: tuple[plain.Value, ...] = ()
     words: Hashable | None = None
-    joined: plain.Joined | None = None
+    joined: Joined | None = None
 
     def queries(self) -> Sequence[QuerySet[RowT]]:
         """One query a part."""

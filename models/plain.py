@@ -1,24 +1,22 @@
-"""Rows by the driver: the ORM makes a query's text once, and it is kept; rows are built without the ORM's detours."""
+"""Rows by the driver: the ORM makes the text of a query once, and it is kept."""
 
 import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import cache
 from itertools import count
 from typing import Any, TypeGuard, TypeVar, cast
 from uuid import UUID
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.expressions import Q
-from tortoise.fields import Field
-from tortoise.fields.data import BooleanField, CharEnumFieldInstance, UUIDField
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from models.database import connection
-from models.instants import DatetimeField, in_utc
+from models.instants import in_utc
+from models.making import Joined, built, one_and_its_own, other_columns, told
 
 R = TypeVar("R", bound=Model)
 Own = TypeVar("Own", bound=Model)
@@ -47,17 +45,7 @@ async def rows(query: QuerySet[R]) -> list[R]:
             _kept.clear()
         text = _kept[key] = _made(query, len(taken))
     _, records = await db.execute_query(text.text, text.with_values(taken))
-    return _built(query.model, db.capabilities.dialect, records)
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Rows that are read along with others, each named by one of these columns. They come as a tuple, in this order, as
-    that attribute, None where the column is null."""
-
-    attribute: str
-    kind: type[Model]
-    columns: tuple[str, ...]
+    return built(query.model, db.capabilities.dialect, records)
 
 
 async def asked(
@@ -87,7 +75,7 @@ async def asked(
             _spoken.clear()
         spoken = _spoken[key] = _spoken_by(dialect, query_of, values, joined)
     _, records = await db.execute_query(spoken.text, [_at(place, values, dialect) for place in spoken.places])
-    return _built(spoken.kind, dialect, records, joined)
+    return built(spoken.kind, dialect, records, joined)
 
 
 async def one_with(
@@ -108,7 +96,7 @@ async def one_with(
             _spoken.clear()
         spoken = _spoken[key] = _spoken_by(dialect, queries_of, values, owned_by=column)
     _, records = await db.execute_query(spoken.text, [_at(place, values, dialect) for place in spoken.places])
-    return _one_and_its_own(spoken.kind, cast("type[Own]", spoken.owned), dialect, records)
+    return one_and_its_own(spoken.kind, cast("type[Own]", spoken.owned), dialect, records)
 
 
 # ---------------------------------------------------------------- texts of words
@@ -180,8 +168,8 @@ def _spoken_by(
 
 def _written_by_the_orm(query: QuerySet[Any]) -> tuple[str, list[Any]]:
     model: type[Model] = query.model
-    told = dict.fromkeys((*_told(model), *[name for name, _ in query._orderings]))
-    query = query.only(*told)
+    wanted = dict.fromkeys((*told(model), *[name for name, _ in query._orderings]))
+    query = query.only(*wanted)
     query._choose_db_if_not_chosen()
     query._make_query()
     text, parameters = query.query.get_parameterized_sql()
@@ -211,7 +199,7 @@ def _merged(texts: Sequence[str], one: QuerySet[Any], dialect: str) -> str:
 def _with_joined(text: str, joined: Joined) -> str:
     """The rows with those that they name: a statement of its own, with all that is around it, cost a process a sixth
     of its time for one order with its people."""
-    table, key, columns = joined.kind._meta.db_table, joined.kind._meta.db_pk_column, _other_columns(joined.kind)
+    table, key, columns = joined.kind._meta.db_table, joined.kind._meta.db_pk_column, other_columns(joined.kind)
     wanted = "".join(f', j{n}."{column}"' for n in range(len(joined.columns)) for column in columns)
     tables = " ".join(
         f'LEFT JOIN "{table}" AS j{n} ON j{n}."{key}"=main."{column}"' for n, column in enumerate(joined.columns)
@@ -224,19 +212,6 @@ def _with_owned(texts: Sequence[str], owner: type[Model], column: str) -> str:
     one, its = texts
     key = owner._meta.db_pk_column
     return f'SELECT main.*, own.* FROM ({one}) AS main LEFT JOIN ({its}) AS own ON own."{column}"=main."{key}"'  # noqa: S608
-
-
-@cache
-def _told(kind: type[Model]) -> tuple[str, ...]:
-    """The columns that are read of a kind of row, which are named as their fields."""
-    untold: frozenset[str] = getattr(kind, "UNTOLD", frozenset())
-    return tuple([column for column in kind._meta.fields_db_projection.values() if column not in untold])
-
-
-@cache
-def _other_columns(kind: type[Model]) -> tuple[str, ...]:
-    """All but the key, which the row that names it holds."""
-    return tuple([column for column in _told(kind) if column != kind._meta.db_pk_column])
 
 
 def _stood_in(number: int, value: Value, dialect: str, known: dict[Any, _Place], places: Iterator[int]) -> Any:
@@ -369,112 +344,3 @@ def _stand_in(value: Any, place: int) -> UUID | datetime | int:
 
 _LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)
 _MOST = 2**63 - 1
-
-# ---------------------------------------------------------------- rows
-
-
-def _built(kind: type[R], dialect: str, records: Sequence[Any], joined: Joined | None = None) -> list[R]:
-    """Instances as the ORM builds them."""
-    if not records:
-        return []
-    names = tuple(records[0].keys())
-    if joined is None:
-        make = _maker(kind, dialect, names)
-        return [make(*record) for record in records]
-    return _built_with(kind, dialect, names, records, joined)
-
-
-def _built_with(kind: type[R], dialect: str, names: tuple[str, ...], records: Sequence[Any], joined: Joined) -> list[R]:
-    """Instances with those that they name, of whom one is made however often it is named."""
-    others, key = _other_columns(joined.kind), joined.kind._meta.db_pk_column
-    width = len(names) - len(joined.columns) * len(others)
-    make, make_other = _maker(kind, dialect, names[:width]), _maker(joined.kind, dialect, (key, *others))
-    places = [
-        (names.index(column), start, start + len(others))
-        for column, start in zip(joined.columns, range(width, len(names), len(others)), strict=True)
-    ]
-    known: dict[Any, Model | None] = {None: None}
-    found = []
-    for values in map(tuple, records):
-        named = []
-        for own, start, end in places:
-            other_key = values[own]
-            if other_key not in known:
-                known[other_key] = make_other(other_key, *values[start:end])
-            named.append(known[other_key])
-        made = make(*values[:width])
-        made.__dict__[joined.attribute] = tuple(named)
-        found.append(made)
-    return found
-
-
-def _one_and_its_own(kind: type[R], own: type[Own], dialect: str, records: Sequence[Any]) -> tuple[R, list[Own]] | None:
-    if not records:
-        return None
-    names, width = tuple(records[0].keys()), len(_told(kind))
-    contents = list(map(tuple, records))
-    found = _maker(kind, dialect, names[:width])(*contents[0][:width])
-    make = _maker(own, dialect, names[width:])
-    key = width + names[width:].index(own._meta.db_pk_column)
-    return found, [make(*values[width:]) for values in contents if values[key] is not None]
-
-
-def row(kind: type[R], values: dict[str, Any]) -> R:
-    """An instance of values for all its columns, which are of the kinds that its fields give."""
-    assert values.keys() == kind._meta.fields_db_projection_reverse.keys(), "a column is missing, or there is none such"
-    made: R = _maker(kind, "postgres", tuple(values))(*values.values())
-    return made
-
-
-@cache
-def _maker(kind: type[R], dialect: str, names: tuple[str, ...]) -> Callable[..., R]:
-    """Makes an instance of what the driver gave for these columns, as the ORM does. A function is written for them, as
-    `dataclasses` writes one: it takes 1.3 µs a row, where a loop over the columns takes 4.7."""
-    conversions = _conversions(kind, dialect)
-    given = {
-        "_partial": "False",
-        "_saved_in_db": "True",
-        "_custom_generated_pk": str(kind._meta.db_pk_column not in kind._meta.generated_db_fields),
-        "_await_when_save": "{}",
-    }
-    for number, name in enumerate(names):
-        value = f"v{number}"
-        given[name] = f"None if {value} is None else c_{name}({value})" if name in conversions else value
-    contents = ", ".join(f"{name!r}: {value}" for name, value in given.items())
-    text = (
-        f"def make({', '.join(f'v{number}' for number in range(len(names)))}):\n"
-        f"  row = new(kind)\n"
-        f"  put(row, '__dict__', {{{contents}}})\n"
-        f"  return row\n"
-    )
-    known: dict[str, Any] = {"kind": kind, "new": kind.__new__, "put": object.__setattr__}
-    known |= {f"c_{name}": conversion for name, conversion in conversions.items()}
-    exec(text, known)  # noqa: S102 - of our own columns' names alone
-    made: Callable[..., R] = known["make"]
-    return made
-
-
-@cache
-def _conversions(kind: type[Model], dialect: str) -> dict[str, Callable[[Any], Any]]:
-    """What must be done to the columns of a kind of row that this driver does not give as they shall be."""
-    fields = {column: kind._meta.fields_map[name] for column, name in kind._meta.fields_db_projection_reverse.items()}
-    assert all(column == name for column, name in kind._meta.fields_db_projection_reverse.items())
-    found = {column: _conversion(field, dialect) for column, field in fields.items()}
-    return {column: conversion for column, conversion in found.items() if conversion}
-
-
-def _conversion(field: Field[Any], dialect: str) -> Callable[[Any], Any] | None:
-    if isinstance(field, CharEnumFieldInstance):
-        return field.enum_type._value2member_map_.__getitem__
-    if type(field).to_python_value is Field.to_python_value:
-        return bool if isinstance(field, BooleanField) and dialect == "sqlite" else None
-    if isinstance(field, UUIDField):
-        return UUID if dialect == "sqlite" else None
-    if isinstance(field, DatetimeField):
-        # PostgreSQL's driver gives all instants of UTC.
-        return _instant if dialect == "sqlite" else None
-    return field.to_python_value
-
-
-def _instant(text: str) -> datetime:
-    return in_utc(datetime.fromisoformat(text))

@@ -5,7 +5,7 @@ from typing import Any
 
 from tortoise.expressions import Q
 
-from models.plain import Joined
+from models.making import Joined
 from models.user import UserRow
 from rules.visibility import Viewer
 from rules.vocabulary import Role

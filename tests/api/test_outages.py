@@ -10,13 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from tortoise.backends.asyncpg.client import TransactionWrapper
-from tortoise.backends.base.client import BaseDBAsyncClient
 
 from api.errors import AWAY, UNKNOWN
-from models import saving
 from tests.contract import an_input, mutation
 from tests.database import a_closed_database
 from tests.listening import the_log
+from tests.outages import lost_at_once
 from tests.proxy import Proxy
 from tests.service import Service, a_service
 from tests.store import STORE, postgresql_only
@@ -108,23 +107,8 @@ async def test_whoever_would_have_lost_the_answer_to_a_change_gets_it(
     """The order's version tells whether it was done."""
     async with through_a_proxy(tmp_path) as (service, proxy, url):
         order_id = await service.started()
-        save, lost = saving.save, False
-
-        async def losing(db: BaseDBAsyncClient, *given: Any) -> None:
-            nonlocal lost
-            if lost:
-                await save(db, *given)
-                return
-            lost = True
-            if is_done:
-                await save(db, *given)
-            async with db.acquire_connection() as session:
-                proxy.cut()
-                await session.execute("SELECT 1")
-
-        monkeypatch.setattr(saving, "save", losing)
+        lost_at_once(monkeypatch, proxy.cut, is_done=is_done)
         given = an_input("requestOrderUpdate", orderId=order_id)
         request_id = (await service.do("ada", "requestOrderUpdate", **given))["id"]
-        assert lost
         await service.do("ada", "withdrawRequest", requestId=request_id)
         assert STORE.query(url, "SELECT count(*) FROM requests") == [(1,)]

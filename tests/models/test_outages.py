@@ -1,7 +1,7 @@
 """A database that refuses for now, or goes away in the middle: done once, or not at all, and said in either case."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ from tests.database import (
     dump,
     kinds,
 )
+from tests.outages import lost_at_once
 from tests.servers import free_port
 from tests.store import STORE, postgresql_only
 from tests.waiting import NEVER, until
@@ -227,31 +228,6 @@ async def test_with_a_key_it_is_done_once_whatever_became_of_the_commit(
     await assert_sound()
 
 
-def _lost_at_once(
-    monkeypatch: pytest.MonkeyPatch, url: str, *, is_done: bool, then: Callable[[], Awaitable[Any]] | None = None
-) -> None:
-    """The first statement that is a transaction by itself loses its connection, after it was done, or before; and this
-    happens before anybody tries again."""
-    save, lost = saving.save, False
-
-    async def losing(db: BaseDBAsyncClient, *args: Any) -> None:
-        nonlocal lost
-        if lost:
-            await save(db, *args)
-            return
-        lost = True
-        assert not isinstance(db, TransactionWrapper)
-        if is_done:
-            await save(db, *args)
-        if then is not None:
-            await then()
-        async with db.acquire_connection() as session:
-            assert STORE.query(url, OTHERS)
-            await session.execute("SELECT 1")
-
-    monkeypatch.setattr(saving, "save", losing)
-
-
 @postgresql_only
 @pytest.mark.parametrize("is_done", [True, False])
 @pytest.mark.parametrize("key", [None, a_key()], ids=["without a key", "with a key"])
@@ -259,7 +235,7 @@ async def test_what_was_sent_at_once_and_got_no_answer_is_done_once_and_told(
     journal: TestJournal, monkeypatch: pytest.MonkeyPatch, is_done: bool, key: IdempotencyKey | None
 ) -> None:
     order_id = await a_started_order(journal)
-    _lost_at_once(monkeypatch, journal.url, is_done=is_done)
+    lost_at_once(monkeypatch, lambda: STORE.query(journal.url, OTHERS), is_done=is_done)
     done = await journal.perform(order_id, an_offer(), FREELANCER, key)
     [opened_event] = await EventRow.filter(order_id=order_id, kind=K.REQUEST_OPENED)
     assert done.subject_id == opened_event.request_id
@@ -275,9 +251,9 @@ async def test_what_got_no_answer_is_told_from_what_another_did_meanwhile(
     journal: TestJournal, monkeypatch: pytest.MonkeyPatch, is_done: bool
 ) -> None:
     order_id = await a_started_order(journal)
-    _lost_at_once(
+    lost_at_once(
         monkeypatch,
-        journal.url,
+        lambda: STORE.query(journal.url, OTHERS),
         is_done=is_done,
         then=lambda: Journal.perform(journal, order_id, a_question("Which font?"), CLIENT),
     )
@@ -297,9 +273,9 @@ async def test_a_deadline_that_another_passed_meanwhile_is_not_taken_for_what_go
     order_id = await a_started_order(journal)
     await journal.perform(order_id, a_question(), CLIENT)
     journal.clock = HandClock(START + timedelta(hours=25))
-    _lost_at_once(
+    lost_at_once(
         monkeypatch,
-        journal.url,
+        lambda: STORE.query(journal.url, OTHERS),
         is_done=is_done,
         then=lambda: Journal.perform(journal, order_id, c.PassDeadlines(), None),
     )
@@ -335,7 +311,7 @@ async def test_what_got_no_answer_and_is_refused_by_now_is_not_known(
     async def forbidden() -> None:
         journal.policy = replace(journal.policy, minimum_refund={"USD": 10**9})
 
-    _lost_at_once(monkeypatch, journal.url, is_done=False, then=forbidden)
+    lost_at_once(monkeypatch, lambda: STORE.query(journal.url, OTHERS), is_done=False, then=forbidden)
     with pytest.raises(OutcomeUnknown):
         await journal.perform(order_id, an_offer(), FREELANCER)
     assert await dump() == before
@@ -353,7 +329,7 @@ async def test_what_got_no_answer_where_nobody_can_be_reached_after_that_is_not_
 
         monkeypatch.setattr(loading, "locked", nobody)
 
-    _lost_at_once(monkeypatch, journal.url, is_done=True, then=away)
+    lost_at_once(monkeypatch, lambda: STORE.query(journal.url, OTHERS), is_done=True, then=away)
     with pytest.raises(OutcomeUnknown):
         await journal.perform(order_id, an_offer(), FREELANCER)
 

@@ -49,7 +49,7 @@ def is_embedded(url: str) -> bool:
 
 def connection() -> BaseDBAsyncClient:
     """The process's connection, or its pool."""
-    # Tortoise's `connections` imports this at each call, which took a hundredth of a process's time for one order.
+    # Tortoise's `connections` imports this at each call, which took a hundredth of the instructions of one order.
     return require_context().connections.get("default")
 
 

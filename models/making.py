@@ -97,7 +97,8 @@ def row(kind: type[R], values: dict[str, Any]) -> R:
 @cache
 def _maker(kind: type[R], dialect: str, names: tuple[str, ...]) -> Callable[..., R]:
     """Makes an instance of what the driver gave for these columns, as the ORM does. A function is written for them, as
-    `dataclasses` writes one: it takes 1.3 µs a row, where a loop over the columns takes 4.7."""
+    `dataclasses` writes one: 2.2 µs for a request's row, where a loop over the columns takes 2.8, which is a
+    twenty-third of all instructions of a page of orders."""
     conversions = _conversions(kind, dialect)
     given = {
         "_partial": "False",

@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.schema.schema import StreamResult
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     ConnectionInitMessage,
@@ -19,6 +20,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     PingMessage,
     SubscribeMessage,
 )
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.utils.aio import aclosing
 
 from api import blocked
@@ -65,15 +67,18 @@ class Wire(ASGIWebSocketAdapter):
     something is sent to a socket that has just been closed from elsewhere."""
 
     async def send_json(self, message: Mapping[str, object]) -> None:
+        await self.send_text(written(message))
+
+    async def send_text(self, text: str) -> None:
+        """A message that was written already."""
         try:
-            if (text := self._shared(message)) is None:
-                await super().send_json(message)
-            else:
-                await self.ws.send_text(text)
+            await self.ws.send_text(text)
         except RuntimeError:
             if self._is_open:
                 raise
             raise WebSocketDisconnected from None
+        except WebSocketDisconnect as gone:
+            raise WebSocketDisconnected from gone
 
     async def close(self, code: int, reason: str) -> None:
         if not self._is_open:
@@ -82,17 +87,6 @@ class Wire(ASGIWebSocketAdapter):
         # Whoever is gone already, or was told by somebody else meanwhile, need not be told.
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await super().close(int(code), short)
-
-    def _shared(self, message: Mapping[str, object]) -> str | None:
-        """A result that others get too, with this operation's id in front of what was encoded once."""
-        payload = message.get("payload")
-        if message["type"] != "next" or not isinstance(payload, dict) or "errors" in payload:
-            return None
-        data = payload["data"]
-        if not isinstance(data, SharedData):
-            return None
-        encoded = data.encoded(payload.get("extensions"), written)
-        return f'{{"id":{written(message["id"])},"type":"next","payload":{encoded}}}'
 
     @property
     def _is_open(self) -> bool:
@@ -272,8 +266,24 @@ class Socket(BaseGraphQLTransportWSHandler[Any, None]):
             operation_name=operation.operation_name,
         )
         async with aclosing(results):
-            await self._send_result_stream(operation, results)
+            await self._send_results(operation, results)
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    async def _send_results(self, operation: Operation[Any, None], results: StreamResult) -> None:
+        """As Strawberry's; but a result that others get too is encoded once for all of them, with this operation's id
+        in front."""
+        wire, opening = cast(Wire, self.websocket), f'{{"id":{written(operation.id)},"type":"next","payload":'
+        async for result in results:
+            assert isinstance(result, ExecutionResult), "nothing here is delivered in increments"
+            if isinstance(result, PreExecutionError):
+                assert result.errors
+                await operation.send_initial_errors(result.errors)
+                return
+            data = result.data
+            if isinstance(data, SharedData) and not result.errors:
+                await wire.send_text(f"{opening}{data.encoded(result.extensions, written)}}}")
+            else:
+                await operation.send_next(result)
 
     def forget_id(self, id: str) -> None:
         """As Strawberry's, which breaks for whoever was forgotten already."""

@@ -3,18 +3,19 @@
 from collections.abc import Iterable
 from typing import Any
 
+from strawberry.schema.schema import StreamResult
 from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.context import Context
 from api.schema.limiting import LimitedSchema
 from api.schema.ready import Ready
+from api.schema.ready_stream import ReadyStream
 from engine import Engine
 
 
 class ProductSchema(LimitedSchema):
-    """Queries and mutations of known documents go the short way (`Ready`), all else Strawberry's; over WebSocket and as
-    streams everything does."""
+    """Operations of known documents go the short way (`Ready`, `ReadyStream`), all else Strawberry's."""
 
     engine: Engine | None = None
 
@@ -29,12 +30,9 @@ class ProductSchema(LimitedSchema):
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         """As Strawberry's, which also says what is wrong with the kind of an operation."""
-        ready = self._ready(query, operation_name) if query and root_value is None else None
-        allowed = ready is not None and (allowed_operation_types is None or ready.kind in allowed_operation_types)
-        if ready and allowed and isinstance(context_value, Context):
-            result = await ready.execute(variable_values, context_value, operation_extensions)
-            if result is not None:
-                return result
+        ready = self._prepared(query, operation_name, root_value, allowed_operation_types, variable_values)
+        if isinstance(ready, Ready) and isinstance(context_value, Context):
+            return await ready.execute(variable_values, context_value, operation_extensions)
         return await super().execute(
             query,
             variable_values,
@@ -45,15 +43,54 @@ class ProductSchema(LimitedSchema):
             operation_extensions,
         )
 
-    def _ready(self, text: str, name: str | None) -> Ready | None:
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+    ) -> StreamResult:
+        """As Strawberry's: a subscription's results as they come, of all else the one there is."""
+        ready = self._prepared(query, operation_name, root_value, allowed_operation_types, variable_values)
+        if ready and isinstance(context_value, Context):
+            return ready.results(variable_values, context_value, operation_extensions)
+        return await super().stream(
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            operation_extensions,
+            allowed_operation_types,
+        )
+
+    def _prepared(
+        self,
+        text: str | None,
+        name: str | None,
+        root_value: Any,
+        allowed: Iterable[OperationType] | None,
+        variables: dict[str, Any] | None,
+    ) -> Ready | ReadyStream | None:
+        """What goes the short way."""
+        ready = self._ready(text, name) if text and root_value is None else None
+        if ready is None or (allowed is not None and ready.kind not in allowed):
+            return None
+        return ready if ready.takes(variables) else None
+
+    def _ready(self, text: str, name: str | None) -> Ready | ReadyStream | None:
         known = self._known.get(text)
         if known is None or self.engine is None:
             return None
         try:
-            found: Ready | None = known.ready[name]
+            found: Ready | ReadyStream | None = known.ready[name]
         except KeyError:
             figures = self.measuring.figures(known.document)
-            found = Ready.of(self.engine, known.document, text, known.digest, name, figures)
+            given = (self.engine, known.document, text, known.digest, name, figures)
+            found = Ready.of(*given) or ReadyStream.of(*given)
             if found:
                 known.ready[name] = found
         return found

@@ -14,6 +14,7 @@ from api.context import Context
 from api.figures import OperationFigures
 from api.schema import schema
 from api.schema.ready import Ready
+from api.schema.ready_stream import ReadyStream
 from models import reads
 from models.block import log_block
 from models.user import UserRow
@@ -79,7 +80,7 @@ CASES = {
 class Way:
     """Which way operations went."""
 
-    taken: list[Ready] = field(default_factory=list)
+    taken: list[Ready | ReadyStream] = field(default_factory=list)
     open: bool = True
 
 
@@ -89,7 +90,7 @@ def way(monkeypatch: pytest.MonkeyPatch) -> Way:
     way = Way()
     find = type(schema)._ready
 
-    def found(given: Any, text: str, name: str | None) -> Ready | None:
+    def found(given: Any, text: str, name: str | None) -> Ready | ReadyStream | None:
         ready = find(given, text, name) if way.open else None
         way.taken += [ready] if ready else []
         return ready

@@ -1,7 +1,7 @@
 """The composition root: from settings to a Starlette application; the only file that knows every room."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from api.web import own_operations, web_routes
 from models import database, reads
 from models.clock import DatabaseClock
 from models.cursors import EventCursors
+from models.event import EventRow
 from models.journal import Clock, Journal
 from rules.policy import Policy
 from subscriptions.doorbell import Doorbell
@@ -159,9 +160,9 @@ class Parts:
         )
         self.seated = Seated(self.view, self.sockets)
 
-    def _ring(self) -> None:
+    def _ring(self, events: Sequence[EventRow]) -> None:
         """After every commit: this process's own readers at once, the others by the doorbell."""
-        self.tail.wake()
+        self.tail.hear(events)
         self.doorbell.ring()
 
     def _money_moved(self) -> None:

@@ -9,11 +9,12 @@ from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
 from models.instants import DatetimeField
+from models.making import Joined
+from models.user import UserRow
 from rules.vocabulary import OrderEventKind, OrderStatus, RequestStatus, Role
 
 if TYPE_CHECKING:
     from models.order import OrderRow
-    from models.user import UserRow
 
 
 class EventRow(Model):
@@ -46,7 +47,7 @@ class EventRow(Model):
     UNTOLD: ClassVar = frozenset({"changes"})
     """What replays the order."""
 
-    people: "tuple[UserRow | None] | None" = None
+    people: tuple[UserRow | None] | None = None
     """Who did it, where that was read with the event."""
 
     class Meta:
@@ -62,6 +63,10 @@ class EventRow(Model):
             Index(fields=("freelancer_id", "position"), name="events_by_freelancer"),
             Index(fields=("placed_by_id", "position"), name="events_by_marketplace"),
         ]
+
+
+ACTOR = Joined("people", UserRow, ("actor_id",))
+"""Who did what an event tells, if it was somebody: `EventRow.people`."""
 
 
 class LogRow(Model):

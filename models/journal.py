@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -31,6 +31,8 @@ from rules.visibility import Viewer, role_in
 from rules.vocabulary import RefusalCode, Role
 
 Clock = Callable[[], datetime]
+Ring = Callable[[Sequence[EventRow]], None]
+"""Says that the log has grown. It is given the events as the log has them, where that is known, or none."""
 _TRIES = 4
 _PAUSE = 0.05
 """Seconds between two tries."""
@@ -97,7 +99,7 @@ class Journal:
         policy: Policy,
         clock: Clock,
         new_id: Callable[[], UUID],
-        ring: Callable[[], None] = lambda: None,
+        ring: Ring = lambda _: None,
         money_moved: Callable[[], None] = lambda: None,
     ) -> None:
         """`ring` is called after every commit of events, `money_moved` when they moved money besides: there may be a
@@ -156,7 +158,7 @@ class Journal:
                     raise
             except OutcomeUnknown as error:
                 unknown = error
-                self._ring()
+                self._ring(())
                 self._money_moved()
                 if not tries_left or not (key or isinstance(error, _ToBeTold)):
                     raise
@@ -169,7 +171,7 @@ class Journal:
                 await asyncio.sleep(_PAUSE)
             else:
                 if outcome.wrote:
-                    self._ring()
+                    self._ring(outcome.events)
                 if outcome.moved_money:
                     self._money_moved()
                 if outcome.refusals:
@@ -259,8 +261,8 @@ class Journal:
     async def _saved(self, db: BaseDBAsyncClient, asked: "Asked", judged: "_Judged") -> "_Outcome":
         done = judged.outcome.done
         kept = self._kept(asked.by, asked.key, done.subject_id, judged.ground.now) if done else None
-        await saving.save(db, judged.case, judged.decisions, self.policy, judged.ground, kept)
-        return judged.outcome
+        events = await saving.save(db, judged.case, judged.decisions, self.policy, judged.ground, kept)
+        return replace(judged.outcome, events=events)
 
     async def _place(
         self, db: BaseDBAsyncClient, order: PlaceOrder, by: Viewer, key: IdempotencyKey | None
@@ -288,9 +290,10 @@ class Journal:
                 return _Outcome(done)
             sentence = "There is an order with this reference already."
             raise Refused(Refusal(RefusalCode.REFERENCE_TAKEN, sentence, ("reference",)))
-        await saving.save(db, None, [decision], self.policy, ground, self._kept(by, key, decision.subject, now))
+        kept = self._kept(by, key, decision.subject, now)
+        events = await saving.save(db, None, [decision], self.policy, ground, kept)
         done = Done(decision.subject, decision.subject, decision.case)
-        return _Outcome(done, wrote=True, moved_money=bool(decision.entries))
+        return _Outcome(done, wrote=True, moved_money=bool(decision.entries), events=events)
 
     @staticmethod
     async def _done_before(
@@ -330,6 +333,7 @@ class _Outcome:
     refusals: tuple[Refusal, ...] = ()
     wrote: bool = False
     moved_money: bool = False
+    events: Sequence[EventRow] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,16 @@ class Joined:
     kind: type[Model]
     columns: tuple[str, ...]
 
+    def beside(self, text: str) -> str:
+        """The statement of the rows with those that they name: a statement of its own, with all that is around it,
+        cost a process a sixth of its time for one order with its people."""
+        table, key, columns = self.kind._meta.db_table, self.kind._meta.db_pk_column, other_columns(self.kind)
+        wanted = "".join(f', j{n}."{column}"' for n in range(len(self.columns)) for column in columns)
+        tables = " ".join(
+            f'LEFT JOIN "{table}" AS j{n} ON j{n}."{key}"=main."{column}"' for n, column in enumerate(self.columns)
+        )
+        return f"SELECT main.*{wanted} FROM ({text}) AS main {tables}"  # noqa: S608 - our own names
+
 
 @cache
 def told(kind: type[Model]) -> tuple[str, ...]:

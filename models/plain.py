@@ -16,7 +16,7 @@ from tortoise.queryset import QuerySet
 
 from models.database import connection
 from models.instants import in_utc
-from models.making import Joined, built, one_and_its_own, other_columns, told
+from models.making import Joined, built, one_and_its_own, told
 
 R = TypeVar("R", bound=Model)
 Own = TypeVar("Own", bound=Model)
@@ -163,7 +163,7 @@ def _spoken_by(
         for number, place in enumerate(places, start=1):
             if place.number is not None and _is_list(values[place.number]):
                 whole = _with_an_array(whole, number)
-    return _Spoken(parts[0].model, _with_joined(whole, joined) if joined else whole, tuple(places))
+    return _Spoken(parts[0].model, joined.beside(whole) if joined else whole, tuple(places))
 
 
 def _written_by_the_orm(query: QuerySet[Any]) -> tuple[str, list[Any]]:
@@ -194,17 +194,6 @@ def _merged(texts: Sequence[str], one: QuerySet[Any], dialect: str) -> str:
         return quoted
     sorting = ", ".join(f'"{name}" {order.value}' for name, order in one._orderings)
     return f"SELECT * FROM ({quoted}) AS parts ORDER BY {sorting} LIMIT {one._limit}"  # noqa: S608 - our own names
-
-
-def _with_joined(text: str, joined: Joined) -> str:
-    """The rows with those that they name: a statement of its own, with all that is around it, cost a process a sixth
-    of its time for one order with its people."""
-    table, key, columns = joined.kind._meta.db_table, joined.kind._meta.db_pk_column, other_columns(joined.kind)
-    wanted = "".join(f', j{n}."{column}"' for n in range(len(joined.columns)) for column in columns)
-    tables = " ".join(
-        f'LEFT JOIN "{table}" AS j{n} ON j{n}."{key}"=main."{column}"' for n, column in enumerate(joined.columns)
-    )
-    return f"SELECT main.*{wanted} FROM ({text}) AS main {tables}"  # noqa: S608 - our own names
 
 
 def _with_owned(texts: Sequence[str], owner: type[Model], column: str) -> str:

@@ -9,6 +9,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models.codec import changes_json, columns
 from models.confidence import ConfidenceRow
+from models.event import EventRow
 from models.idempotency import IdempotencyRow
 from models.ledger import LedgerEntryRow
 from models.order import OrderRow
@@ -34,8 +35,9 @@ async def save(
     policy: Policy,
     ground: Ground,
     key: Values | None = None,
-) -> None:
+) -> list[EventRow]:
     """Writes all that the decisions changed, in the caller's transaction or as one, with the row of the caller's key.
+    Gives the events as the log has them, where that costs nothing (`Writing.write`).
     Raises IntegrityError when the order is not as it was `before`, which its version tells. The log's row is the last
     lock that is taken, so that positions are gapless and stand in the order of commit."""
     writing = Writing()
@@ -45,7 +47,7 @@ async def save(
     if key is not None:
         # Behind the order's row, which is every change's first lock.
         writing.insert(IdempotencyRow, key)
-    await writing.write(db)
+    return await writing.write(db)
 
 
 async def save_next_deadline(db: BaseDBAsyncClient, case: Case, policy: Policy) -> None:

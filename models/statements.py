@@ -17,7 +17,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
 from tortoise.models import Model
 
-from models.event import EventRow, LogRow
+from models.event import ACTOR, EventRow, LogRow
+from models.making import built, told
 
 Values = Mapping[str, Any]
 """Of columns, by their names."""
@@ -67,15 +68,17 @@ class Writing:
         after: all other changes wait for it from there on, and it must wait for nobody."""
         self._events += events
 
-    async def write(self, db: BaseDBAsyncClient) -> None:
+    async def write(self, db: BaseDBAsyncClient) -> list[EventRow]:
         """In the caller's transaction; what is one statement may do without one. IntegrityError: a table refuses it, or
-        a row that is changed is not there, or not as it was seen."""
+        a row that is changed is not there, or not as it was seen. Gives the events as the log has them, where one
+        statement does it all; else nothing."""
         dialect, number = db.capabilities.dialect, len(self._events)
         if dialect == "postgres" and number:
             text = _whole(tuple(self._pieces), number)
             written = [value for values in self._values for value in values]
-            await db.execute_query(text, written + _written(EventRow, self._events, without="position"))
-            return
+            written += _written(EventRow, self._events, without="position")
+            _, records = await db.execute_query(text, written)
+            return sorted(built(EventRow, dialect, records, ACTOR), key=lambda row: row.position)
         for piece, values in zip(self._pieces, self._values, strict=True):
             changed, _ = await db.execute_query(piece.text(dialect), values)
             if piece.names and not changed:
@@ -84,6 +87,7 @@ class Writing:
             await db.execute_query(_taking(dialect, number))
             text = _appending(dialect, number, '"log" WHERE "id"=1')
             await db.execute_query(text, _written(EventRow, self._events, without="position"))
+        return []
 
 
 # ---------------------------------------------------------------- texts
@@ -123,14 +127,18 @@ def _whole(pieces: tuple[_Piece, ...], events: int) -> str:
     It does the parts of a WITH in no order of their own, save that what is counted is done before. So the log is asked
     for positions by the number of rows that each piece has written: whatever may wait for another transaction (a unique
     key that both write) has waited by then. It also sees that no row was missing: without a position no event can be
-    written, and all is refused."""
+    written, and all is refused.
+
+    It gives the events, with who did them, as they would be read from the log."""
     parts, written, first = [], [], 1
     for number, piece in enumerate(pieces):
         parts.append(f"w{number} AS ({piece.text('postgres', first)} RETURNING 1)")
         written.append(f" AND (SELECT COUNT(*) FROM w{number})={piece.changes}")  # noqa: S608 - our own names
         first += piece.width
     parts.append(f'taken AS ({_taking("postgres", events)}{"".join(written)} RETURNING "position")')
-    return f"WITH {', '.join(parts)} {_appending('postgres', events, 'taken', first)}"
+    columns = ", ".join(f'"{column}"' for column in told(EventRow))
+    parts.append(f"appended AS ({_appending('postgres', events, 'taken', first)} RETURNING {columns})")
+    return f"WITH {', '.join(parts)} {ACTOR.beside('SELECT * FROM appended')}"  # noqa: S608 - our own names
 
 
 @cache

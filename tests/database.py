@@ -1,6 +1,6 @@
 """A real database of a test's own with the named people in it, and a journal with a set clock."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -64,10 +64,13 @@ class TestJournal(Journal):
         super().__init__(policy, clock, uuid7, self._count, self._count_money)
         self.url = url
         self.rings = 0
+        self.told: list[EventRow] = []
+        """The events that rings were told of."""
         self.money_moved = 0
 
-    def _count(self) -> None:
+    def _count(self, events: Sequence[EventRow]) -> None:
         self.rings += 1
+        self.told += events
 
     def _count_money(self) -> None:
         self.money_moved += 1

@@ -1,12 +1,12 @@
 """A change whose connection is lost while it is written, before or after it was done."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 
-from models import saving
+from models import EventRow, saving
 
 
 def lost_at_once(
@@ -20,11 +20,10 @@ def lost_at_once(
     anybody tries again."""
     save, lost = saving.save, False
 
-    async def losing(db: BaseDBAsyncClient, *given: Any) -> None:
+    async def losing(db: BaseDBAsyncClient, *given: Any) -> Sequence[EventRow]:
         nonlocal lost
         if lost:
-            await save(db, *given)
-            return
+            return await save(db, *given)
         lost = True
         assert not isinstance(db, TransactionalDBClient)
         if is_done:

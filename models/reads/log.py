@@ -7,8 +7,8 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from models import plain
-from models.event import EventRow, LogRow
-from models.reads.sources import ACTOR, sources
+from models.event import ACTOR, EventRow, LogRow
+from models.reads.sources import sources
 from rules.visibility import Viewer
 
 EventQueries = Sequence[QuerySet[EventRow]]

@@ -15,9 +15,6 @@ SIDES = ((Role.CLIENT, "client_id"), (Role.FREELANCER, "freelancer_id"))
 PEOPLE = Joined("people", UserRow, tuple(column for _, column in SIDES))
 """Both sides of an order: `OrderRow.people`."""
 
-ACTOR = Joined("people", UserRow, ("actor_id",))
-"""Who did what an event tells, if it was somebody: `EventRow.people`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Source:

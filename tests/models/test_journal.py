@@ -5,7 +5,7 @@ import contextlib
 import logging
 import re
 import sqlite3
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -26,6 +26,7 @@ from models import (
     SupportCaseRow,
     UserRow,
     loading,
+    reads,
     saving,
 )
 from models.codec import request_row
@@ -264,10 +265,33 @@ async def test_a_ring_comes_after_the_commit(journal: TestJournal) -> None:
         seen.append((await LogRow.get(id=1)).position)
 
     looks: list[asyncio.Task[None]] = []
-    journal._ring = lambda: looks.append(asyncio.create_task(look()))
+    journal._ring = lambda _: looks.append(asyncio.create_task(look()))
     await journal.perform(order_id, c.SubmitRequirements(), CLIENT)
     await asyncio.gather(*looks)
     assert seen == [2]
+
+
+async def test_what_a_ring_tells_is_what_the_log_says(journal: TestJournal) -> None:
+    """Of changes without a lock and with one, of several events at once, and of nobody's."""
+    order_id = await a_started_order(journal)
+    await journal.perform(order_id, an_offer(), FREELANCER, a_key())
+    journal.clock.later(timedelta(days=3))
+    await journal.perform(order_id, c.RequestOrderUpdate("How is it?"), CLIENT)
+    journal.clock.later(timedelta(days=30))
+    await journal.perform(order_id, c.PassDeadlines(), None)
+    logged = await reads.events_after(0, 100)
+    assert len({row.kind for row in logged}) >= 5
+    assert any(row.actor_id is None for row in logged)
+    # SQLite tells nothing, and each reader reads the log.
+    assert journal.told == ([] if journal.url.startswith("sqlite") else logged)
+    assert [vars(row) | {"people": _people(row)} for row in journal.told] == [
+        vars(row) | {"people": _people(row)} for row in logged[: len(journal.told)]
+    ]
+
+
+def _people(event: EventRow) -> list[dict[str, object] | None]:
+    assert event.people is not None
+    return [None if row is None else vars(row) for row in event.people]
 
 
 # ---------------------------------------------------------------- idempotency keys
@@ -447,13 +471,14 @@ def _colliding(monkeypatch: pytest.MonkeyPatch, failure: Exception, *, times: in
     calls: list[int] = []
     save = saving.save
 
-    async def save_and_fail(db: BaseDBAsyncClient, *args: Any) -> None:
-        fails = len(calls) < times
+    async def save_and_fail(db: BaseDBAsyncClient, *args: Any) -> Sequence[EventRow]:
+        fails, events = len(calls) < times, []
         if isinstance(db, TransactionalDBClient) or not fails:
-            await save(db, *args)
+            events = await save(db, *args)
         calls.append(len(calls))
         if fails:
             raise failure
+        return events
 
     monkeypatch.setattr(saving, "save", save_and_fail)
     return calls

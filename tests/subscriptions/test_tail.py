@@ -12,10 +12,19 @@ from models.event import EventRow
 from models.journal import PlaceOrder
 from rules import commands as c
 from subscriptions.tail import EVERYTHING, Inbox, Interest, Tail
-from tests.database import CLIENT, MARKETPLACE, a_burst, a_database, a_placed_order, a_started_order
+from tests.database import (
+    CLIENT,
+    FREELANCER,
+    MARKETPLACE,
+    TestJournal,
+    a_burst,
+    a_database,
+    a_placed_order,
+    a_started_order,
+)
 from tests.sent import noted
 from tests.waiting import NEVER, until
-from tests.world import ADA, BAZAAR, BELA, FARID, GITA, SOL, asked
+from tests.world import ADA, BAZAAR, BELA, FARID, GITA, SOL, an_offer, asked
 
 
 def _positions(inbox: Inbox) -> list[int]:
@@ -83,6 +92,92 @@ async def test_the_log_is_read_once_however_many_listen(tmp_path: Path) -> None:
                     await inboxes[-1].wait()
                 assert all(_positions(inbox) == list(range(2, 52)) for inbox in inboxes)
     assert len([sql for sql in read if '"events"' in sql]) == 1
+
+
+def _events(*positions: int) -> list[EventRow]:
+    """Made up, for nobody in particular."""
+    people = {"client_id": ADA, "freelancer_id": FARID}
+    return [EventRow(position=position, sequence=position, order_id=BELA, **people) for position in positions]
+
+
+async def test_the_next_events_are_handed_on_as_they_are_heard(tmp_path: Path) -> None:
+    read: list[str] = []
+    async with a_database(tmp_path) as journal:
+        await a_placed_order(journal)
+        tail = Tail(NEVER)
+        async with tail.running():
+            with tail.inbox(EVERYTHING) as inbox, noted(read.append):
+                tail.hear(_events(2, 3))
+                tail.hear(_events(4))
+                await asyncio.sleep(0.05)
+                assert _positions(inbox) == [2, 3, 4]
+                assert tail.position == 4
+    assert not [sql for sql in read if '"events"' in sql]
+
+
+async def test_events_behind_a_gap_are_read_from_the_log(tmp_path: Path) -> None:
+    async with a_database(tmp_path) as journal:
+        order_id = await a_started_order(journal)
+        tail = Tail(NEVER)
+        async with tail.running():
+            with tail.inbox(EVERYTHING) as inbox:
+                await a_burst(order_id, 3)
+                tail.hear(_events(5))
+                await inbox.wait()
+                assert _positions(inbox) == [3, 4, 5]
+                # Heard of late, and all read by now.
+                tail.hear(_events(4))
+                tail.hear([])
+                await asyncio.sleep(0.05)
+                assert _positions(inbox) == []
+
+
+async def test_what_is_heard_while_the_log_is_read_comes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_database(tmp_path) as journal:
+        order_id = await a_started_order(journal)
+        tail = Tail(NEVER)
+        read_already, go_on, events_after = asyncio.Event(), asyncio.Event(), reads.events_after
+
+        async def slowly(position: int, limit: int) -> list[EventRow]:
+            rows = await events_after(position, limit)
+            read_already.set()
+            await go_on.wait()
+            return rows
+
+        async with tail.running():
+            with tail.inbox(EVERYTHING) as inbox:
+                monkeypatch.setattr(reads, "events_after", slowly)
+                await a_burst(order_id, 3)
+                tail.wake()
+                await read_already.wait()
+                tail.hear(_events(3))
+                tail.hear(_events(4))
+                go_on.set()
+                await until(lambda: tail.position == 5)
+                assert _positions(inbox) == [3, 4, 5]
+
+
+async def test_a_tail_that_hears_some_and_reads_the_others_misses_none(tmp_path: Path) -> None:
+    """Two processes write, of which this one is told of its own, at once and in whatever order they come back."""
+    async with a_database(tmp_path) as own:
+        other = TestJournal(own.url, own.clock)
+        orders = [await a_started_order(own, f"O-{number}") for number in range(8)]
+        tail = Tail(NEVER)
+        own._ring, other._ring = tail.hear, lambda _: tail.wake()
+        begun = (await reads.log_position()) + 1
+        async with tail.running():
+            with tail.inbox(EVERYTHING) as inbox:
+
+                async def write(journal: TestJournal, order_id: UUID) -> None:
+                    for _ in range(3):
+                        offered = await journal.perform(order_id, an_offer(), FREELANCER)
+                        await journal.perform(None, c.WithdrawRequest(offered.subject_id), FREELANCER)
+
+                await asyncio.gather(
+                    *(write(own if number % 2 else other, order_id) for number, order_id in enumerate(orders))
+                )
+                await until(lambda: tail.position >= begun + 47)
+                assert _positions(inbox) == list(range(begun, begun + 48))
 
 
 async def test_a_tail_that_can_not_read_says_so_and_goes_on_where_it_was(

@@ -1,6 +1,6 @@
 """From the rules' dataclasses to columns and JSON, and back; the fields' own types say how."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -40,7 +40,8 @@ def columns(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def thing(kind: type[_T], row: Any) -> _T:
     """A thing as its row holds it."""
-    return kind(**{name: read(row) for name, read in _readers(cast(Any, kind))})
+    made: _T = _reader(cast(Any, kind))(row)
+    return made
 
 
 def request_row(case: Case, request_id: UUID) -> RequestRow | None:
@@ -50,52 +51,55 @@ def request_row(case: Case, request_id: UUID) -> RequestRow | None:
     if request is None:
         return None
     order = case.order
-    values: dict[str, Any] = {
+    values = {
         "order_id": order.id,
         "client_id": order.client_id,
         "freelancer_id": order.freelancer_id,
         "placed_by_id": order.placed_by_id,
-        "currency": None,
     }
-    for name, write in _writers(Request):
-        write(values, getattr(request, name))
-    return making.row(RequestRow, values)
+    return making.row(RequestRow, values | _writer(Request)(request))
 
 
 @cache
-def _writers(kind: Any) -> tuple[tuple[str, Callable[[dict[str, Any], Any], None]], ...]:
-    hints = get_type_hints(kind)
-    return tuple((field.name, _writer(field.name, _plain(hints[field.name]))) for field in fields(kind))
-
-
-def _writer(name: str, kind: type) -> Callable[[dict[str, Any], Any], None]:
-    """Writes a field into the columns that `_reader` reads."""
-    if kind is Money:
-
-        def write_money(values: dict[str, Any], value: Money | None) -> None:
-            values[f"{name}_minor"] = None if value is None else value.minor
-            if value is not None:
-                values["currency"] = value.currency
-
-        return write_money
-    if kind is timedelta:
-        column = f"{name}_seconds"
-        return lambda values, value: values.update({column: None if value is None else int(value.total_seconds())})
-    return lambda values, value: values.update({name: value})
+def _writer(kind: Any) -> Callable[[Any], dict[str, Any]]:
+    """Gives the columns of a thing, which `_reader` reads. Both are functions that are written for the kind of thing,
+    as `dataclasses` writes them: a loop over its fields asked a function for each."""
+    columns: dict[str, str] = {}
+    for name, its in _kinds_of_fields(kind):
+        if its is Money:
+            columns[f"{name}_minor"] = f"None if thing.{name} is None else thing.{name}.minor"
+            columns["currency"] = f"thing.{name}.currency if thing.{name} is not None else {columns.get('currency')}"
+        elif its is timedelta:
+            columns[f"{name}_seconds"] = f"None if thing.{name} is None else int(thing.{name}.total_seconds())"
+        else:
+            columns[name] = f"thing.{name}"
+    contents = ", ".join(f"{name!r}: {value}" for name, value in columns.items())
+    return _evaluated(f"lambda thing: {{{contents}}}")
 
 
 @cache
-def _readers(kind: Any) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """Makes a thing of its row."""
+    values = []
+    for name, its in _kinds_of_fields(kind):
+        value, column = f"row.{name}", f"row.{name}_minor" if its is Money else f"row.{name}_seconds"
+        if its is Money:
+            value = f"None if {column} is None else Money({column}, row.currency)"
+        elif its is timedelta:
+            value = f"None if {column} is None else timedelta(seconds={column})"
+        values.append(f"{name}={value}")
+    return _evaluated(f"lambda row: kind({', '.join(values)})", kind=kind)
+
+
+def _kinds_of_fields(kind: Any) -> Iterator[tuple[str, type]]:
     hints = get_type_hints(kind)
-    return tuple((field.name, _reader(field.name, _plain(hints[field.name]))) for field in fields(kind))
+    for field in fields(kind):
+        yield field.name, _plain(hints[field.name])
 
 
-def _reader(name: str, kind: type) -> Callable[[Any], Any]:
-    if kind is Money:
-        return lambda row: None if (minor := getattr(row, f"{name}_minor")) is None else Money(minor, row.currency)
-    if kind is timedelta:
-        return lambda row: None if (s := getattr(row, f"{name}_seconds")) is None else timedelta(seconds=s)
-    return lambda row: getattr(row, name)
+def _evaluated(text: str, **known: Any) -> Callable[[Any], Any]:
+    found: Callable[[Any], Any] = eval(text, {"Money": Money, "timedelta": timedelta, **known})  # noqa: S307 - our names
+    return found
 
 
 def changes_json(changes: tuple[Change, ...]) -> list[dict[str, Any]]:

@@ -40,22 +40,22 @@ async def save(
     Gives the events as the log has them, where that costs nothing (`Writing.write`).
     Raises IntegrityError when the order is not as it was `before`, which its version tells. The log's row is the last
     lock that is taken, so that positions are gapless and stand in the order of commit."""
-    writing = Writing()
+    writing = Writing(db)
     events = [event for decision in decisions for event in decision.events]
     if events:
         _collect(writing, before, decisions, events, policy, ground)
     if key is not None:
         # Behind the order's row, which is every change's first lock.
         writing.insert(IdempotencyRow, key)
-    return await writing.write(db)
+    return await writing.write()
 
 
 async def save_next_deadline(db: BaseDBAsyncClient, case: Case, policy: Policy) -> None:
     """Puts the column right that the sweep looks at, when it found nothing to be due: another policy than today's
     reckoned it, and it would be found again for ever."""
-    writing = Writing()
+    writing = Writing(db)
     writing.update(OrderRow, case.order.id, {"next_deadline_at": next_instant(case, policy)})
-    await writing.write(db)
+    await writing.write()
 
 
 def _collect(

@@ -1,12 +1,14 @@
 """What a text that a person writes must be like."""
 
-import unicodedata
+import re
 
 from rules.refusals import Refusal, Refused
 from rules.vocabulary import RefusalCode
 
-_KEPT_CONTROLS = "\n\t"
-_REFUSED, _LINE_ENDS = frozenset({"Cc", "Cs"}), frozenset({"Zl", "Zp"})
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""All that Unicode calls a control character, a line's or a paragraph's end, or half a surrogate pair."""
+_CONTROLS_AMONG_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""The same, but for what parts lines, and tabs."""
 
 
 def text(value: str, *path: str, most: int, lines: bool = True) -> str:
@@ -18,8 +20,7 @@ def text(value: str, *path: str, most: int, lines: bool = True) -> str:
     if len(trimmed) > most:
         sentence = f"This is {len(trimmed):,} characters long; at most {most:,} are taken."
         raise Refused(Refusal(RefusalCode.TEXT_TOO_LONG, sentence, path))
-    kept, refused = (_KEPT_CONTROLS, _REFUSED) if lines else ("", _REFUSED | _LINE_ENDS)
-    if any(unicodedata.category(character) in refused and character not in kept for character in trimmed):
+    if (_CONTROLS_AMONG_LINES if lines else _CONTROLS).search(trimmed):
         sentence = "There are control characters in this text; remove them and send it again."
         raise Refused(Refusal(RefusalCode.VALUE_INVALID, sentence, path))
     return trimmed

@@ -356,10 +356,10 @@ async def _written_by_another(kind: type[Model], row: Values) -> AsyncIterator[N
     written, may_end = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
-        writing = Writing()
-        writing.insert(kind, row)
         async with in_transaction() as db:
-            await writing.write(db)
+            writing = Writing(db)
+            writing.insert(kind, row)
+            await writing.write()
             written.set()
             await may_end.wait()
 

@@ -3,11 +3,15 @@
 import contextlib
 import logging
 import re
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
 from tortoise.models import Model
 from uuid_utils.compat import uuid7
@@ -28,7 +32,7 @@ from models import (
 from models.database import connection, in_transaction
 from models.statements import Values, Writing
 from rules import commands as c
-from rules.vocabulary import RefusalCode, RequestStatus, SupportDecision
+from rules.vocabulary import OrderEventKind, RefusalCode, RequestStatus, SupportDecision
 from tests.database import (
     CLIENT,
     FREELANCER,
@@ -60,15 +64,15 @@ TABLES: tuple[type[Model], ...] = (
 
 
 async def inserted(kind: type[Model], *rows: Values) -> None:
-    writing = Writing()
+    writing = Writing(connection())
     writing.insert(kind, *rows)
-    await writing.write(connection())
+    await writing.write()
 
 
 async def updated(kind: type[Model], row_id: UUID, values: Values) -> None:
-    writing = Writing()
+    writing = Writing(connection())
     writing.update(kind, row_id, values)
-    await writing.write(connection())
+    await writing.write()
 
 
 async def test_what_is_sent_is_what_the_orm_sends(journal: TestJournal, caplog: pytest.LogCaptureFixture) -> None:
@@ -187,15 +191,14 @@ async def test_a_change_of_a_row_that_is_not_there_is_refused_whole(journal: Tes
     assert event
     before = await dump()
     for missing in (uuid7(), order_id):
-        writing = Writing()
-        writing.update(OrderRow, missing, {"title": "Another logo"})
-        if missing == order_id:
-            # There, but of another table.
-            writing.update(RequestRow, missing, {"text": "Another reason"})
-        writing.append({name: getattr(event, name) for name in EventRow._meta.fields_db_projection} | {"sequence": 3})
-        with pytest.raises(IntegrityError):
-            async with in_transaction() as db:
-                await writing.write(db)
+        async with _refused() as db:
+            writing = Writing(db)
+            writing.update(OrderRow, missing, {"title": "Another logo"})
+            if missing == order_id:
+                # There, but of another table.
+                writing.update(RequestRow, missing, {"text": "Another reason"})
+            writing.append(_columns_of(event) | {"sequence": 3})
+            await writing.write()
     assert await dump() == before
     await assert_sound()
 
@@ -204,15 +207,71 @@ async def test_a_change_of_a_row_that_is_not_there_is_refused_whole(journal: Tes
 async def test_a_row_that_is_written_twice_is_refused_whole(journal: TestJournal) -> None:
     order_id = await a_started_order(journal)
     before = await dump()
-    writing = Writing()
-    for title in ("Another logo", "A third one"):
-        writing.update(OrderRow, order_id, {"title": title})
     event = await EventRow.get(position=2)
-    writing.append({name: getattr(event, name) for name in EventRow._meta.fields_db_projection} | {"sequence": 3})
+    async with _refused() as db:
+        writing = Writing(db)
+        for title in ("Another logo", "A third one"):
+            writing.update(OrderRow, order_id, {"title": title})
+        writing.append(_columns_of(event) | {"sequence": 3})
+        await writing.write()
+    assert await dump() == before
+
+
+@contextlib.asynccontextmanager
+async def _refused() -> AsyncIterator[BaseDBAsyncClient]:
+    """A transaction that a table refuses."""
     with pytest.raises(IntegrityError):
         async with in_transaction() as db:
-            await writing.write(db)
-    assert await dump() == before
+            yield db
+
+
+def _columns_of(event: EventRow) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in EventRow._meta.fields_db_projection}
+
+
+_SAMPLES: tuple[object, ...] = (
+    None,
+    True,
+    7,
+    2**40,
+    "",
+    "PENDING",
+    "x" * 25,
+    "x" * 256,
+    UUID(int=7),
+    str(UUID(int=7)),
+    datetime(2026, 11, 24, 8, tzinfo=UTC),
+    datetime(2026, 11, 24, 8, tzinfo=timezone(timedelta(hours=1))),
+    datetime(2026, 11, 24, 8),  # noqa: DTZ001 - it is to be refused
+    Decimal("1.5"),
+    {"a": [1]},
+    *RequestStatus,
+    *OrderEventKind,
+)
+
+
+@pytest.mark.usefixtures("journal")
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
+async def test_values_are_written_as_the_fields_write_them(kind: type[Model], dialect: str) -> None:
+    for name, column in statements._columns(dialect, kind).items():
+        for sample in _SAMPLES:
+            ours, fields = _came_to(column.value, sample), _came_to(_writer(kind, name), sample)
+            if dialect == "postgres" and isinstance(ours, UUID):
+                # Its driver takes ids as they are.
+                ours = str(ours)
+            assert (type(ours), ours) == (type(fields), fields), f"{name} of {sample!r}"
+
+
+def _writer(kind: type[Model], name: str) -> Callable[[object], object]:
+    return partial(kind._meta.fields_map[name].to_db_value, instance=kind)
+
+
+def _came_to(write: Callable[[object], object], value: object) -> object:
+    try:
+        return write(value)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is compared
+        return repr(error)
 
 
 # ---------------------------------------------------------------- support cases

@@ -1,5 +1,6 @@
 """Texts that people write: trimmed, not empty, not endless, free of control characters."""
 
+import sys
 import unicodedata
 
 import pytest
@@ -40,6 +41,24 @@ def test_the_longest_text_is_taken_and_one_more_character_is_not() -> None:
 @pytest.mark.parametrize("control", ["\x00", "\x07", "\x1b", "\x7f", "\x85", "\x9f", "\r", "\ud800"])
 def test_control_characters_and_half_surrogates_are_refused(control: str) -> None:
     assert refusal(f"before{control}after").code is RefusalCode.VALUE_INVALID
+
+
+@pytest.mark.parametrize(
+    ("lines", "categories", "kept"), [(True, {"Cc", "Cs"}, "\n\t"), (False, {"Cc", "Cs", "Zl", "Zp"}, "")]
+)
+def test_what_is_refused_is_what_unicode_calls_so(lines: bool, categories: set[str], kept: str) -> None:
+    """Every character there is."""
+    wrong = []
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        try:
+            text(f"a{character}b", "message", most=10, lines=lines)
+            taken = True
+        except Refused:
+            taken = False
+        if taken != (unicodedata.category(character) not in categories or character in kept):
+            wrong.append(code)
+    assert wrong == []
 
 
 @pytest.mark.parametrize("line", ["\n", "\t", "\r\n", "\u2028", "\u2029"])

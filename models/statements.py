@@ -241,8 +241,10 @@ def _as_is(field: Field[Any], dialect: str) -> frozenset[type]:
     if not field.validators:
         found |= {_PLAIN[type(field)]} if type(field) in _PLAIN else set()
         if isinstance(field, UUIDField) and dialect == "postgres":
-            # Its driver takes ids as they are.
-            found.add(UUID)
+            from asyncpg.pgproto import pgproto  # type: ignore[import-untyped]  # an extra, and without types
+
+            # Its driver takes ids as they are, and gives them of a class of its own.
+            found |= {UUID, pgproto.UUID}
     return frozenset(found)
 
 

@@ -117,9 +117,24 @@ web-test: $(RUN) ## the web app in a real browser; ARGS='-g refund' narrows them
 	elif ! test -x $(CHROMIUM); then echo 'There is no $(CHROMIUM) (`make browser` installs it): the tests in a browser are skipped.'; \
 	else $(MAKE) --no-print-directory web && cd web && CHROMIUM=$(CHROMIUM) npx playwright test $(ARGS); fi
 
+# A Python that was built without optimisation, as pyenv builds them unless told otherwise, takes up to half as much again.
+# Distributions' own and official builds are optimised; where there is one, it is what is measured, in its own environment.
+OPTIMISED     := import sys; from bench.machine import is_optimised; sys.exit(not is_optimised())
+BENCH_PYTHON  ?= $(shell for candidate in $(CANDIDATES) /usr/bin/python3; do \
+                   "$$candidate" -c '$(SUITABLE)' >/dev/null 2>&1 && "$$candidate" -c '$(OPTIMISED)' >/dev/null 2>&1 \
+                   && { command -v "$$candidate"; break; }; done)
+BENCH_OPTIONS  = $(if $(filter-out $(shell command -v $(PYTHON)),$(BENCH_PYTHON)),VENV=.venv-bench PYTHON=$(BENCH_PYTHON))
+
 .PHONY: bench
-bench: $(DEV) ## start a server with 10,000 orders and measure it
+bench: ## measure the server; and its peers, where RESOLUTION_TEST_POSTGRES_URL and RESOLUTION_TEST_REDIS_URL name services
+	@$(MAKE) --no-print-directory $(BENCH_OPTIONS) bench-here
+
+.PHONY: bench-here
+bench-here: $(DEV)
 	$(BIN)/python -m bench $(ARGS)
+	@if test -n "$$RESOLUTION_TEST_POSTGRES_URL" && test -n "$$RESOLUTION_TEST_REDIS_URL"; then \
+	  echo '$(BIN)/python -m bench.against $(ARGS)'; $(BIN)/python -m bench.against $(ARGS); \
+	else echo 'RESOLUTION_TEST_POSTGRES_URL and RESOLUTION_TEST_REDIS_URL are not set: the peers are not measured.'; fi
 
 .PHONY: torture
 torture: $(DEV) ## kill servers under load for two minutes: nobody may miss or repeat an event
@@ -196,7 +211,7 @@ advisories: $(ADVICE) ## known weaknesses of the dependencies, where the network
 
 .PHONY: clean
 clean: ## remove the environment and every cache; data stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis web/dist web/node_modules
+	rm -rf $(VENV) .venv-bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis web/dist web/node_modules
 	find . -name __pycache__ -type d -not -path './web/*' -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- the web app

@@ -5,7 +5,8 @@ import argparse
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +27,8 @@ _NEWEST = 1_000
 _FULL_PAGE = 20
 _CHANGES_PER_SECOND = 50
 _TOGETHER = 200
-_IDS = "query($first: Int!) { orders(first: $first) { nodes { id } } }"
+_PENDING = """query($first: Int!) { orders(first: $first) {
+  nodes { resolutionCenter { pendingRequests { id } } } } }"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Place:
     title: str
     server: Server
     world: World
-    clients: list[str]
+    clients: Sequence[str]
+    """Whose pages are asked for."""
     taken: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, work: str, milliseconds: float) -> None:
@@ -66,6 +69,7 @@ def main() -> None:
     with ExitStack() as stack:
         generator = stack.enter_context(load.generator())
         places = [_place(stack, postgres, orders) for orders in extent.orders]
+        _make_alike(places)
         _measure(generator, places, extent)
         # The same server once more, with sockets beside.
         first = places[0]
@@ -86,8 +90,28 @@ def _place(stack: ExitStack, postgres: str, orders: int) -> Place:
     folder = Path(stack.enter_context(TemporaryDirectory()))
     server = stack.enter_context(serving(folder, None, database))
     world = World.read(server.url, "CROWD-", _NEWEST)
-    clients = [client for client in world.clients if _has_a_full_page(server.url, client)]
-    return Place(f"{orders:,} orders", server, world, clients)
+    return Place(f"{orders:,} orders", server, world, world.clients)
+
+
+def _make_alike(places: Sequence[Place]) -> None:
+    """As many clients everywhere, whose full pages hold as many pending requests. Else what is compared is what a page
+    holds, and how many ask for one, as much as among how many orders it lies."""
+    found = [_by_pending_requests(place) for place in places]
+    for place, clients in zip(places, found, strict=True):
+        place.clients = [
+            client for number in sorted(clients) for client in clients[number][: min(len(one[number]) for one in found)]
+        ]
+        assert place.clients, "no page is like one among the other orders"
+
+
+def _by_pending_requests(place: Place) -> Mapping[int, list[str]]:
+    """The clients with a full page, by how many requests are pending on it."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for client in place.clients:
+        nodes = asked(place.server.url, token(client), _PENDING, {"first": _FULL_PAGE})["orders"]["nodes"]
+        if len(nodes) == _FULL_PAGE:
+            found[sum(len(node["resolutionCenter"]["pendingRequests"]) for node in nodes)].append(client)
+    return found
 
 
 async def _analyzed(database: str) -> None:
@@ -99,11 +123,6 @@ async def _analyzed(database: str) -> None:
         await session.execute("VACUUM ANALYZE")
     finally:
         await session.close()
-
-
-def _has_a_full_page(url: str, client: str) -> bool:
-    found = asked(url, token(client), _IDS, {"first": _FULL_PAGE})["orders"]["nodes"]
-    return len(found) == _FULL_PAGE
 
 
 # ---------------------------------------------------------------- the measuring
@@ -198,7 +217,8 @@ def _text(places: Sequence[Place], extent: Extent, load_before: float) -> str:
     head = ["server CPU, ms", *(place.title for place in places), *(f"ratio, {place.title}" for place in places[1:])]
     facts = {
         "what": f"crowds of made-up orders in PostgreSQL; {extent.rounds} rounds of {extent.seconds:g} s, in turns, "
-        "after a warm-up; medians; the sockets' column was measured after the others",
+        f"after a warm-up; medians; pages of {len(first.clients)} clients, with as many pending requests everywhere; "
+        "the sockets' column was measured after the others",
         "machine": machine.description(),
         "versions": machine.versions(),
         "load average before the run": f"{load_before:.1f}",

@@ -3,6 +3,8 @@
 import os
 import platform
 import re
+import sys
+import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,8 +54,16 @@ def description() -> str:
 
 
 def versions() -> str:
-    """Python and the packages that the figures depend on."""
-    return ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in _PACKAGES)])
+    """Python, how it was built, and the packages that the figures depend on."""
+    python = f"Python {platform.python_version()}, built {'with' if is_optimised() else 'without'} optimisation"
+    return ", ".join([python, *(f"{name} {version(name)}" for name in _PACKAGES)])
+
+
+def is_optimised() -> bool:
+    """Whether this Python was built with optimisation by profiles, as official builds say of themselves. Those of
+    distributions are, and don't say so; they are known by where they are."""
+    said = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return "--enable-optimizations" in said or (sys.base_prefix == "/usr" and sys.platform == "linux")
 
 
 def _cores() -> list[int]:

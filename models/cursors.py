@@ -52,16 +52,15 @@ Key = Sequence[str | int | datetime | None]
 
 
 def write_key(listing: str, key: Key) -> str:
-    """The cursor of a row in the list that `listing` names (which list, in which order)."""
-    text = orjson.dumps((listing, [_marked(value) for value in key]))
-    return b2a_base64(text, newline=False).translate(_FOR_URLS).rstrip(b"=").decode()
-
-
-def _marked(value: str | int | datetime | None) -> tuple[str, str | int | datetime | None]:
-    """A value with the mark of its kind. orjson writes an instant as `isoformat` does, and in a fourth of its time."""
-    if not isinstance(value, datetime):
-        return "v", value
-    return "t", value if value.tzinfo is UTC else value.astimezone(UTC)
+    """The cursor of a row in the list that `listing` names (which list, in which order). Each value stands with the
+    mark of its kind. orjson writes an instant as `isoformat` does, and in a fourth of its time."""
+    marked = [
+        ("v", value)
+        if not isinstance(value, datetime)
+        else ("t", value if value.tzinfo is UTC else value.astimezone(UTC))
+        for value in key
+    ]
+    return b2a_base64(orjson.dumps((listing, marked)), newline=False).translate(_FOR_URLS).rstrip(b"=").decode()
 
 
 def read_key(listing: str, cursor: str, length: int) -> Key:

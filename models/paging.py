@@ -126,7 +126,13 @@ class Listing(Generic[RowT]):
 
     def page_from(self, arguments: PageArguments, rows: Sequence[RowT]) -> Page[RowT]:
         """The page that these rows make: in the list's order, one more than the page has if there are more."""
-        return made_page(arguments, rows, [write_key(self.name, self._key_of(row)) for row in rows])
+        cursors = [
+            write_key(
+                self.name, [v if isinstance(v := getattr(row, key), (int, datetime)) else str(v) for key in self.keys]
+            )
+            for row in rows
+        ]
+        return made_page(arguments, rows, cursors)
 
     async def count(self) -> int:
         """How many rows there are in all, by one statement a source."""
@@ -137,9 +143,6 @@ class Listing(Generic[RowT]):
         if cursor is None:
             return None
         return _checked(self.sources.kind, self.keys, read_key(self.name, cursor, len(self.keys)))
-
-    def _key_of(self, row: RowT) -> list[Any]:
-        return [value if isinstance(value := getattr(row, k), int | datetime) else str(value) for k in self.keys]
 
     def _beyond(self, key: Key, *, later: bool) -> Q:
         """What stands after (`later`) or before a key in the list's order, compared one value after the other."""

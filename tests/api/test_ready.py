@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,12 @@ from api.schema.ready import Ready
 from api.schema.ready_stream import ReadyStream
 from models import reads
 from models.block import log_block
+from models.cursors import EventCursors
 from models.user import UserRow
+from subscriptions import stream
 from tests.listening import the_log
 from tests.service import PATIENCE, Service, a_service
+from tests.waiting import until
 
 ORDERS = """query Orders($first: Int, $with: Boolean = true) { orders(first: $first) {
   nodes { id reference status client { name } events(first: 2) { nodes { kind } } price @include(if: $with) { amount } }
@@ -70,7 +75,7 @@ CASES = {
     "the cursor": Case("{ eventCursor viewerScopes }"),
     "the cursor for nobody": Case("{ eventCursor viewerScopes }", None),
     "the schema": Case("{ __schema { queryType { name } } }", ready=False),
-    "a stream": Case("subscription { viewerEvents { kind } }", ready=False),
+    "a stream, for whoever takes none": Case("subscription { viewerEvents { kind } }", ready=False),
     "no operation": Case("fragment F on Query { viewerScopes }", ready=False),
     "a field that is not there": Case("{ nothing }", ready=False),
 }
@@ -248,3 +253,127 @@ async def test_what_is_ready_is_not_kept_longer_than_its_document(tmp_path: Path
         # A name that is not there is looked for each time, so that nobody fills the memory with names.
         await service.http.post("/graphql", json={"query": text, "operationName": "Other"})
         assert known.ready.keys() == {None}
+
+
+# ---------------------------------------------------------------- streams
+
+EVENTS = """subscription Live($after: String, $with: Boolean = true) { viewerEvents(after: $after) {
+  id cursor kind actor { name } order { reference viewerRole } sequence @include(if: $with) } }"""
+OF_ORDER = "subscription($id: ID!, $after: String) { orderEvents(orderId: $id, after: $after) { kind } }"
+DEAR_STREAM = """subscription($n: Int) { viewerEvents { order {
+  events(first: $n) { nodes { order { events(first: 100) { nodes { id } } } } } } } }"""
+
+
+@dataclass(frozen=True)
+class Live(Case):
+    """A stream, of which so many messages are read. `after` and `id` in its variables are put right."""
+
+    take: int = 1
+
+
+STREAMS = {
+    "events since a cursor": Live(EVENTS, variables={"after": "…"}, take=4),
+    "events without a field": Live(EVENTS, variables={"after": "…", "with": False}, take=2),
+    "@include by null": Live(EVENTS, variables={"after": "…", "with": None}),
+    "one order's": Live(OF_ORDER, "farid", variables={"id": "…", "after": "…"}, take=2),
+    "one order's, by a stranger": Live(OF_ORDER, "gita", variables={"id": "…"}),
+    "a cursor that nobody gave": Live(EVENTS, variables={"after": "x"}),
+    "by nobody": Live(EVENTS, None),
+    "a variable of the wrong kind": Live(EVENTS, variables={"after": 1.5}),
+    "a variable that is missing": Live(OF_ORDER),
+    "too many variables": Live(EVENTS, variables={"more": [0] * 1_001}, before={"after": "x"}),
+    "too dear": Live(DEAR_STREAM, variables={"n": 100}, before={"n": 1}),
+    "a dashboard": Live("subscription { dashboard { awaitingMe lateOrders } }"),
+    "a query": Live("{ viewer { name } }", take=2),
+    "a mutation that is refused": Live(OFFER, "farid", {"input": NOWHERE | {"confidentialReason": "QUALITY"}}, take=2),
+    "one of two": Live(f"{EVENTS} query B {{ viewerScopes }}", name="Live", variables={"after": "…"}, take=2),
+    "which of two": Live(f"{EVENTS} query B {{ viewerScopes }}", ready=False),
+    "a field that is not there": Live("subscription { nothing }", ready=False),
+}
+
+
+async def messages(service: Service, case: Live, known: dict[str, str]) -> tuple[list[Any], list[Any]]:
+    """What comes over a socket, and what the log says of it."""
+    variables = {name: known[name] if value == "…" else value for name, value in case.variables.items()}
+    payload = {"query": case.text, "variables": variables, "operationName": case.name}
+    with the_log() as log:
+        async with service.socket(case.who) as socket:
+            await socket.send({"id": "7", "type": "subscribe", "payload": payload})
+            found = [await socket.next_of("7") for _ in range(case.take)]
+            if not found:
+                # A stream that has nothing to say stands before this is answered.
+                await (await socket.subscribe("{ viewerScopes }")).take(1)
+        await until(lambda: '"event":"operation"' in log.getvalue())
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    for line in lines:
+        for name in ("timestamp", "operation_id", "duration_ms"):
+            line.pop(name, None)
+    return found, [line for line in lines if line["event"] == "operation"]
+
+
+@pytest.mark.parametrize("case", STREAMS.values(), ids=STREAMS)
+async def test_the_short_way_of_streams_leads_where_the_long_one_does(tmp_path: Path, way: Way, case: Live) -> None:
+    async with a_service(tmp_path) as service:
+        known = {"after": (await service.ask("ada", "{ eventCursor }"))["eventCursor"]}
+        known["id"] = await service.started("A")
+        await service.started("B")
+        way.open = False
+        if case.before is not None:
+            # What is refused unread is not known afterwards.
+            await messages(service, replace(case, variables=case.before, take=0), known)
+        else:
+            await messages(service, case, known)
+        long = await messages(service, case, known)
+        way.open = True
+        way.taken.clear()
+        short = await messages(service, case, known)
+        assert short[0] == long[0]
+        for line, other in zip(short[1], long[1], strict=True):
+            assert {name: line[name] for name, value in other.items() if value is not None}.items() <= other.items()
+            assert line.keys() == other.keys()
+        assert bool(way.taken) is case.ready
+
+
+async def test_a_stream_that_breaks_on_the_short_way_is_masked_as_on_the_long_one(
+    tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its first event, after it, and in an answer."""
+    words = "in " + "confidence"
+    events = stream.events
+
+    async def breaks_after(number: int, *given: Any) -> AsyncIterator[Any]:
+        if not number:
+            raise LookupError(words)
+        async for event in events(*given):
+            yield event
+            raise LookupError(words)
+
+    def breaks(_: Any) -> Any:
+        raise LookupError(words)
+
+    async with a_service(tmp_path) as service:
+        known = {"after": (await service.ask("ada", "{ eventCursor }"))["eventCursor"]}
+        await service.started("A")
+        await messages(service, Live(EVENTS, variables={"after": "…"}), known)
+        for number, take in ((0, 2), (1, 3), (None, 1)):
+            with monkeypatch.context() as patched:
+                if number is None:
+                    patched.setattr(EventCursors, "write", breaks)
+                else:
+                    patched.setattr(stream, "events", partial(breaks_after, number))
+                told_ = []
+                for way.open in (False, True):
+                    found, lines = await messages(service, Live(EVENTS, variables={"after": "…"}, take=take), known)
+                    assert words not in str((found, lines))
+                    told_.append(([_without_ids(message) for message in found], [line["outcome"] for line in lines]))
+                assert told_[0] == told_[1]
+                assert told_[0][1] == ["INTERNAL_SERVER_ERROR"]
+        assert way.taken
+
+
+def _without_ids(message: dict[str, Any]) -> dict[str, Any]:
+    """Of errors, which have one each."""
+    errors = message["payload"] if message["type"] == "error" else message.get("payload", {}).get("errors", [])
+    for error in errors:
+        assert error["extensions"].pop("id") in error.pop("message")
+    return message

@@ -21,7 +21,7 @@ PATIENCE = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds before the first and any later attempt to build it anew."""
 
-BREATH = 0.01
+BREATH = 0.02
 """Seconds from one ring to the next: those that come in a burst are one. A ring costs a process 180 µs, where a change
 costs it some ten times that."""
 

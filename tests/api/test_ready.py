@@ -75,7 +75,7 @@ CASES = {
     "the cursor": Case("{ eventCursor viewerScopes }"),
     "the cursor for nobody": Case("{ eventCursor viewerScopes }", None),
     "the schema": Case("{ __schema { queryType { name } } }", ready=False),
-    "a stream, for whoever takes none": Case("subscription { viewerEvents { kind } }", ready=False),
+    "a stream, for whoever takes none": Case("subscription OnlyHere { viewerEvents { kind } }", ready=False),
     "no operation": Case("fragment F on Query { viewerScopes }", ready=False),
     "a field that is not there": Case("{ nothing }", ready=False),
 }

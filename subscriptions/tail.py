@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -24,9 +24,8 @@ INBOX = 256
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Interest:
-    """What a reader wants to hear of: one order, one user's orders, or everything (all three None)."""
+class Interest(NamedTuple):
+    """What a reader wants to hear of: one order, one user's orders, or everything (neither)."""
 
     order_id: UUID | None = None
     user_id: UUID | None = None
@@ -77,7 +76,8 @@ class Tail:
     def __init__(self, poll_seconds: float) -> None:
         self._poll_seconds = poll_seconds
         self._woken = asyncio.Event()
-        self._inboxes: dict[Interest, set[Inbox]] = {}
+        self._inboxes: dict[tuple[UUID | None, UUID | None], set[Inbox]] = {}
+        """By what they want to hear of."""
         self._nap: asyncio.TimerHandle | None = None
         self.position = 0
         self.works = False
@@ -178,11 +178,10 @@ class Tail:
                 inbox.put(row)
 
 
-def _concerned(row: EventRow) -> Iterator[Interest]:
-    """Whom an event may concern; whether they may see it is judged by the stream, for each event."""
-    yield Interest(order_id=row.order_id)
-    yield Interest(user_id=row.client_id)
-    yield Interest(user_id=row.freelancer_id)
+def _concerned(row: EventRow) -> list[tuple[UUID | None, UUID | None]]:
+    """Whom an event may concern, as their interests; whether they may see it is judged by the stream, for each event.
+    Plain tuples, which equal them: five are made for each event of the log, whoever listens."""
+    found = [(row.order_id, None), (None, row.client_id), (None, row.freelancer_id), EVERYTHING]
     if row.placed_by_id and row.placed_by_id not in (row.client_id, row.freelancer_id):
-        yield Interest(user_id=row.placed_by_id)
-    yield EVERYTHING
+        found.append((None, row.placed_by_id))
+    return found

@@ -22,6 +22,8 @@ def test_a_quick_run_prints_a_row_for_every_work() -> None:
     for row in ("| W0: ", "| W1: ", "| W2: ", "| W3: ", "| L: from the mutation's answer to that event |"):
         assert done.stdout.count(row) == 1, row
     assert "- command: `python -m bench --quick`" in done.stdout
+    # What figures of a Python are worth depends on how it was built.
+    assert re.search(r"^- versions: Python [\d.]+, built with(out)? optimisation, ", done.stdout, re.MULTILINE)
 
 
 def test_idle_sockets_are_measured_at_each_step_of_their_life() -> None:

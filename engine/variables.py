@@ -15,7 +15,6 @@ from graphql import (
     GraphQLBoolean,
     GraphQLError,
     GraphQLID,
-    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLInt,
@@ -137,6 +136,8 @@ def _list_taker(take_item: Taker) -> Taker:
 
 
 class _Field(NamedTuple):
+    """A field of an input object; its default is the same object each time, as graphql-core has it."""
+
     name: str
     out_name: str
     take: Taker
@@ -150,7 +151,9 @@ def _object_taker(type_: GraphQLInputObjectType, around: tuple[GraphQLInputObjec
         take = _taker(field.type, around)
         if take is None:
             return None
-        fields.append(_Field(name, field.out_name or name, take, is_required_input_field(field), _default(field)))
+        fields.append(
+            _Field(name, field.out_name or name, take, is_required_input_field(field), coerce_default_value(field))
+        )
 
     def take_object(given: Any) -> Any:
         if type(given) is not dict:
@@ -171,8 +174,3 @@ def _object_taker(type_: GraphQLInputObjectType, around: tuple[GraphQLInputObjec
         return type_.out_type(found) if known == len(given) else Undefined
 
     return take_object
-
-
-def _default(field: GraphQLInputField) -> Any:
-    """The same object each time, as graphql-core has it."""
-    return coerce_default_value(field)

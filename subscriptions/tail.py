@@ -180,7 +180,7 @@ class Tail:
 
 def _concerned(row: EventRow) -> list[tuple[UUID | None, UUID | None]]:
     """Whom an event may concern, as their interests; whether they may see it is judged by the stream, for each event.
-    Plain tuples, which equal them: five are made for each event of the log, whoever listens."""
+    Plain tuples, which equal them: four or five are made for each event of the log, whoever listens."""
     found = [(row.order_id, None), (None, row.client_id), (None, row.freelancer_id), EVERYTHING]
     if row.placed_by_id and row.placed_by_id not in (row.client_id, row.freelancer_id):
         found.append((None, row.placed_by_id))

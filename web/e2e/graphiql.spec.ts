@@ -1,5 +1,5 @@
 // GraphiQL under its policy: a query, a mutation and a subscription, with a token that is never written down.
-import type { Page } from "@playwright/test";
+import type { Page, Route } from "@playwright/test";
 import { complain, expect, test } from "./world";
 
 test("it asks, changes and watches, and the console stays silent", async ({ service, browser }) => {
@@ -56,6 +56,26 @@ test("it asks, changes and watches, and the console stays silent", async ({ serv
   await context.close();
   expect(complaints).toEqual([]);
   expect(foreign, "nobody but this server is asked").toEqual([]);
+});
+
+test("a tab that is chosen before the editors are there is the one that they show", async ({ service, browser }) => {
+  const context = await browser.newContext({ baseURL: service.url });
+  const page = await context.newPage();
+  const held: Route[] = [];
+  await page.route("**/assets/monaco-editor-*.js", (route) => {
+    held.push(route);
+  });
+  await page.goto("/graphiql", { waitUntil: "commit" });
+  await tabs(page).getByRole("button", { name: "OfferPartialRefund", exact: true }).click();
+  await expect(page.getByRole("combobox", { name: "Act as" })).toHaveValue("freelancer-1");
+  await expect.poll(() => held.length).toBe(1);
+  await held[0]?.continue();
+  await ready(page, "mutation OfferPartialRefund");
+  await page.getByRole("button", { name: "Variables", exact: true }).click();
+  await expect(page.locator('[data-uri$="variables.json"] .view-lines')).toContainText('"currencyCode"');
+  await tabs(page).getByRole("button", { name: "WhatNeedsMe", exact: true }).click();
+  await expect(page.locator(".graphiql-query-editor .view-lines")).toContainText("WhatNeedsMe");
+  await context.close();
 });
 
 function tabs(page: Page) {

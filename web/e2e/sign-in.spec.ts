@@ -1,4 +1,5 @@
 // Signing in: as one of the demo's people, or at an identity provider; and tokens that are renewed while one watches.
+import type { WebSocketRoute } from "@playwright/test";
 import { Provider } from "./provider";
 import { complain, expect, test } from "./world";
 
@@ -22,6 +23,21 @@ test("in development one chooses who one is, for each window by itself", async (
   await expect(one.getByRole("button", { name: /Farid/ })).toBeVisible();
   await context.close();
   expect(complaints).toEqual([]);
+});
+
+test("one leaves while the line is being set up, and it then fails: nothing is complained of", async ({ sits }) => {
+  const ada = await sits("Ada", { path: "/sign-in" });
+  const opening: WebSocketRoute[] = [];
+  await ada.page.routeWebSocket("**/graphql", (socket) => {
+    opening.push(socket); // its first message is never answered
+  });
+  await ada.page.goto("/orders");
+  await expect.poll(() => opening.length).toBeGreaterThan(0);
+  await ada.page.getByRole("button", { name: "Ada menu" }).click();
+  await ada.page.getByRole("menuitem", { name: "Be somebody else" }).or(ada.page.getByRole("menuitemradio", { name: "Be somebody else" })).click();
+  await expect(ada.page.getByRole("button", { name: /Farid/ })).toBeVisible();
+  for (const socket of opening) await socket.close({ code: 4400, reason: "Gone" });
+  await ada.page.waitForTimeout(500);
 });
 
 test("a token that ends is renewed, and the stream goes on without a gap", async ({ service, sits }) => {

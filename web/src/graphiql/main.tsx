@@ -10,6 +10,7 @@ import { theme } from "../theme";
 import { ActAs } from "./act-as";
 import { examples } from "./examples";
 import { fetcher } from "./fetcher";
+import { InStep } from "./in-step";
 import { storage } from "./storage";
 
 async function start() {
@@ -34,6 +35,7 @@ async function start() {
           {...(chosen === "system" ? {} : { forcedTheme: chosen })}
         >
           <GraphiQL.Logo>
+            <InStep />
             <ActAs people={people} />
           </GraphiQL.Logo>
         </GraphiQL>

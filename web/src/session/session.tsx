@@ -86,7 +86,8 @@ export function SessionProvider({ children, waiting }: { children: ReactNode; wa
   useEffect(
     () => () => {
       signed?.apollo.stop();
-      void signed?.socket.dispose();
+      // It waits for a socket that is being opened, and fails with it. Then it is gone, too.
+      Promise.resolve(signed?.socket.dispose()).catch(() => undefined);
     },
     [signed],
   );

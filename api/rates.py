@@ -270,7 +270,9 @@ class Seated:
             await WebSocket(scope, receive, send).send_denial_response(_too_many())
             return
         try:
-            await self._app({**scope, SEAT: seat}, receive, send)
+            # In the connection's own scope: a copy would keep the heads of the handshake, that it forgets.
+            scope[SEAT] = seat
+            await self._app(scope, receive, send)
         finally:
             seat.leave()
 

@@ -111,10 +111,12 @@ async def connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, async
 
 
 @contextlib.asynccontextmanager
-async def raw_socket(url: str, *, protocol: str | None = "graphql-transport-ws") -> AsyncIterator[RawSocket]:
+async def raw_socket(
+    url: str, *, protocol: str | None = "graphql-transport-ws", more: str = ""
+) -> AsyncIterator[RawSocket]:
     """A socket that has said nothing yet."""
     async with connected(url) as (reader, writer):
-        writer.write(handshake(protocol=protocol))
+        writer.write(handshake(protocol=protocol, more=more))
         async with asyncio.timeout(PATIENCE):
             head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 "), head

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -71,6 +73,22 @@ async def test_a_handshake_that_is_refused_is_answered(service: Service, head: b
                 answer = await reader.read()
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer[:100]
     assert "exception" not in log.getvalue()
+
+
+async def test_the_head_of_the_handshake_is_not_kept_for_as_long_as_the_socket(service: Service) -> None:
+    async with raw_socket(service.url, more=f"Cookie: {MARK}\r\n") as socket:
+        await socket.acknowledged()
+        gc.collect()
+        assert not [held for held in gc.get_objects() if isinstance(held, list) and any(map(_is_mark, held))]
+
+
+MARK = f"mark={uuid4()}"
+
+
+def _is_mark(item: object) -> bool:
+    """A header's value, alone or with its name, as text or bytes."""
+    parts = item if isinstance(item, tuple) else (item,)
+    return any(isinstance(part, str | bytes) and part in (MARK, MARK.encode()) for part in parts)
 
 
 # ---------------------------------------------------------------- who says who it is, and when

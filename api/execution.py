@@ -35,6 +35,9 @@ from engine import (
     Resolver,
     ordinary,
 )
+from models import reads
+from models.order import OrderRow
+from models.request import RequestRow
 from rules import case
 from rules.visibility import role_in
 from rules.vocabulary import Role
@@ -124,13 +127,29 @@ def _are_late(orders: Sequence[Order], info: LevelInfo) -> list[bool]:
     return [case.is_late(order.row, now) for order in orders]
 
 
-async def _pending_requests(centers: Sequence[ResolutionCenter], info: LevelInfo) -> list[list[ResolutionRequest]]:
-    context = info.context
-    loaded = await context.loaders.pending_requests.load_many([each.row.id for each in centers])
+def _pending_requests(
+    centers: Sequence[ResolutionCenter], info: LevelInfo
+) -> list[list[ResolutionRequest]] | Awaitable[list[list[ResolutionRequest]]]:
+    """Those of each order; what came with the orders is not asked for."""
+    orders = [each.row for each in centers]
+    known = [order.pending for order in orders if order.pending is not None]
+    if len(known) < len(orders):
+        return _loaded_requests(orders, info.context)
+    return _told_requests(orders, [reads.soonest_first(rows) if rows else [] for rows in known], info.context)
+
+
+async def _loaded_requests(orders: Sequence[OrderRow], context: Context) -> list[list[ResolutionRequest]]:
+    found = await context.loaders.pending_requests.load_many([order.id for order in orders])
+    return _told_requests(orders, [rows or [] for rows in found], context)
+
+
+def _told_requests(
+    orders: Sequence[OrderRow], found: Sequence[list[RequestRow]], context: Context
+) -> list[list[ResolutionRequest]]:
     now = context.now()
     return [
-        [ResolutionRequest.of(row) for row in still_pending(each.row, rows, now)] if rows else []
-        for each, rows in zip(centers, loaded, strict=True)
+        [ResolutionRequest.of(row) for row in still_pending(order, rows, now)] if rows else []
+        for order, rows in zip(orders, found, strict=True)
     ]
 
 

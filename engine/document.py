@@ -44,6 +44,24 @@ class Operation:
     fragments: Mapping[str, FragmentDefinitionNode]
     conditions: tuple[str, ...]
 
+    def names_within(self, nodes: Iterable[FieldNode]) -> frozenset[str]:
+        """The names of all fields below these, whatever their types and conditions. Without recursion, as below."""
+        names: set[str] = set()
+        seen: set[str] = set()
+        todo = [node.selection_set for node in nodes if node.selection_set]
+        while todo:
+            for node in todo.pop().selections:
+                inner = getattr(node, "selection_set", None)
+                if isinstance(node, FieldNode):
+                    names.add(node.name.value)
+                elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                    seen.add(node.name.value)
+                    fragment = self.fragments.get(node.name.value)
+                    inner = fragment.selection_set if fragment else None
+                if inner:
+                    todo.append(inner)
+        return frozenset(names)
+
 
 def definitions_of(
     document: DocumentNode, name: str | None

@@ -46,6 +46,11 @@ class LevelInfo:
         return self._field.nodes
 
     @property
+    def names_within(self) -> frozenset[str]:
+        """The names of all fields that are asked for anywhere below this one: what is worth fetching along with it."""
+        return self._field.names_within
+
+    @property
     def return_type(self) -> GraphQLOutputType:
         return self._field.definition.type
 

@@ -76,6 +76,7 @@ class Field:
 
     __slots__ = (
         "_constant",
+        "_names_within",
         "_selections",
         "as_is",
         "column",
@@ -132,6 +133,7 @@ class Field:
         self.as_is = self._as_is()
         self.get: Callable[[Any], Any] | None = self._get()
         self._constant: dict[str, Any] | None = None
+        self._names_within: frozenset[str] | None = None
         self._selections: dict[GraphQLObjectType, Selection] = {}
 
     def _as_is(self) -> frozenset[type]:
@@ -177,6 +179,13 @@ class Field:
             found = Selection(self.compiler, type_, self.compiler.collector.collect(type_, sets))
             self._selections[type_] = found
         return found
+
+    @property
+    def names_within(self) -> frozenset[str]:
+        """The names of all fields that are asked for anywhere below this one, whatever their types and conditions."""
+        if self._names_within is None:
+            self._names_within = self.compiler.operation.names_within(self.nodes)
+        return self._names_within
 
     def arguments(self, variables: VariableValues, hide_suggestions: bool) -> tuple[dict[str, Any], bool]:
         """The arguments, and whether all parents may share them: a resolver may change a list that it is given, and

@@ -12,6 +12,7 @@ from models.instants import DatetimeField
 from rules.vocabulary import CancellationCause, OrderStatus
 
 if TYPE_CHECKING:
+    from models.request import RequestRow
     from models.user import UserRow
 
 
@@ -70,6 +71,9 @@ class OrderRow(Model):
 
     people: "tuple[UserRow, UserRow] | None" = None
     """The client and the freelancer, where they were read with the order."""
+
+    pending: "tuple[RequestRow, ...] | None" = None
+    """Its pending requests, in no order, where they were read with the order."""
 
     class Meta:
         app = "models"

@@ -163,7 +163,8 @@ def _spoken_by(
         for number, place in enumerate(places, start=1):
             if place.number is not None and _is_list(values[place.number]):
                 whole = _with_an_array(whole, number)
-    return _Spoken(parts[0].model, joined.beside(whole) if joined else whole, tuple(places))
+    kind = parts[0].model
+    return _Spoken(kind, joined.beside(kind, whole) if joined else whole, tuple(places))
 
 
 def _written_by_the_orm(query: QuerySet[Any]) -> tuple[str, list[Any]]:

@@ -145,7 +145,7 @@ def _whole(pieces: tuple[_Piece, ...], events: int) -> str:
     parts.append(f'taken AS ({_taking("postgres", events)}{"".join(written)} RETURNING "position")')
     columns = ", ".join(f'"{column}"' for column in told(EventRow))
     parts.append(f"appended AS ({_appending('postgres', events, 'taken', first)} RETURNING {columns})")
-    return f"WITH {', '.join(parts)} {ACTOR.beside('SELECT * FROM appended')}"  # noqa: S608 - our own names
+    return f"WITH {', '.join(parts)} {ACTOR.beside(EventRow, 'SELECT * FROM appended')}"  # noqa: S608 - our own names
 
 
 @cache

@@ -13,6 +13,7 @@ from models.reads.batches import (
     pending_requests,
     refunds_by_request,
     requests_of_orders,
+    soonest_first,
     support_cases_by_order,
     user_by_subject,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "requests",
     "requests_of",
     "requests_of_orders",
+    "soonest_first",
     "sources",
     "support_cases",
     "support_cases_by_order",

@@ -169,7 +169,12 @@ async def pending_requests(order_ids: Iterable[UUID]) -> dict[UUID, list[Request
         rows = await plain.asked(_pending_of_one, _pending_of_one, wanted[0])
     else:
         rows = await plain.asked(_pending, _pending, wanted)
-    return _by_order(sorted(rows, key=lambda row: (row.respond_by, row.id)))
+    return _by_order(soonest_first(rows))
+
+
+def soonest_first(requests: Iterable[RequestRow]) -> list[RequestRow]:
+    """By their deadlines."""
+    return sorted(requests, key=lambda row: (row.respond_by, row.id))
 
 
 def _pending_of_one(order_id: UUID) -> QuerySet[RequestRow]:

@@ -11,7 +11,7 @@ from tortoise.queryset import QuerySet
 
 from models.order import OrderRow
 from models.paging import Listing, Sources
-from models.reads.sources import PEOPLE, Source, column_is, sources
+from models.reads.sources import PEOPLE, PEOPLE_AND_PENDING, Source, column_is, sources
 from models.request import RequestRow
 from models.support_case import SupportCaseRow
 from rules.visibility import Viewer
@@ -34,8 +34,11 @@ ORDER_SORTS = {"CREATED_AT": "created_at", "DELIVERY_DUE_AT": "due_sort", "PRICE
 """The columns behind the contract's sort fields."""
 
 
-def orders(viewer: Viewer, wanted: OrderFilter, sort: str, *, descending: bool, now: datetime) -> Listing[OrderRow]:
-    """The orders that the viewer may see, with their people, narrowed and sorted."""
+def orders(
+    viewer: Viewer, wanted: OrderFilter, sort: str, *, descending: bool, now: datetime, with_pending: bool = False
+) -> Listing[OrderRow]:
+    """The orders that the viewer may see, narrowed and sorted. Their people come with them, and their pending requests
+    where those are wanted: for a page, a statement of their own took a server a tenth of its time."""
 
     def made(me: UUID = viewer.user_id, at: datetime = now) -> list[QuerySet[OrderRow]]:
         condition = _order_condition(wanted, at)
@@ -47,10 +50,11 @@ def orders(viewer: Viewer, wanted: OrderFilter, sort: str, *, descending: bool, 
 
     words = None
     if _is_of_sides(viewer, wanted.role) and wanted.search is None and wanted.reference is None:
-        words = (orders, viewer.scopes, wanted.role, _hashable(wanted.statuses), wanted.awaiting_me, wanted.late)
+        narrowed = (wanted.role, _hashable(wanted.statuses), wanted.awaiting_me, wanted.late)
+        words = (orders, viewer.scopes, *narrowed, with_pending)
     values = (viewer.user_id,) if wanted.late is None else (viewer.user_id, now)
     direction = "desc" if descending else "asc"
-    found = Sources(OrderRow, made, values, words, PEOPLE)
+    found = Sources(OrderRow, made, values, words, PEOPLE_AND_PENDING if with_pending else PEOPLE)
     return Listing(f"orders:{sort}:{direction}", found, (ORDER_SORTS[sort], "id"), descending)
 
 

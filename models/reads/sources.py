@@ -1,19 +1,22 @@
 """What a viewer may see, as conditions on rows: everything in which the viewer has a role."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tortoise.expressions import Q
 
-from models.making import Joined
+from models.making import Joined, Owned
+from models.request import RequestRow
 from models.user import UserRow
 from rules.visibility import Viewer
-from rules.vocabulary import Role
+from rules.vocabulary import RequestStatus, Role
 
 SIDES = ((Role.CLIENT, "client_id"), (Role.FREELANCER, "freelancer_id"))
 
 PEOPLE = Joined("people", UserRow, tuple(column for _, column in SIDES))
 """Both sides of an order: `OrderRow.people`."""
+PEOPLE_AND_PENDING = replace(PEOPLE, owned=Owned("pending", RequestRow, "order_id", RequestStatus.PENDING))
+"""The same, and what waits for an answer: `OrderRow.pending`."""
 
 
 @dataclass(frozen=True, slots=True)

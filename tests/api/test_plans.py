@@ -70,6 +70,7 @@ class Large:
 PAGE = """query($filter: OrderFilter, $orderBy: OrderSort, $first: Int, $last: Int, $after: String, $before: String) {
   orders(filter: $filter, orderBy: $orderBy, first: $first, last: $last, after: $after, before: $before) {
     nodes { id } pageInfo { startCursor endCursor } } }"""
+PAGE_WITH_PENDING = PAGE.replace("nodes { id }", "nodes { id resolutionCenter { pendingRequests { id } } }")
 REQUESTS = """query($filter: ResolutionRequestFilter, $last: Int, $after: String, $before: String) {
   resolutionRequests(filter: $filter, last: $last, after: $after, before: $before) {
     nodes { id } pageInfo { startCursor endCursor } } }"""
@@ -151,11 +152,13 @@ async def _lists(ask: Any, subject: str, recorder: Recorder) -> None:
     for field, direction in sorts:
         recorder.cause = f"orders by {field} {direction} of {subject}"
         given = {"orderBy": {"field": field, "direction": direction}}
-        await _pages(ask, subject, PAGE, "orders", given)
+        for page in (PAGE, PAGE_WITH_PENDING):
+            await _pages(ask, subject, page, "orders", given)
     # Whose orders are few, looks at all of them at most.
     for wanted, (field, direction) in itertools.product(ORDER_FILTERS, sorts if subject in SEES_ALL else sorts[:1]):
         recorder.cause = f"orders {wanted} by {field} {direction} of {subject}"
-        await ask(subject, PAGE, filter=wanted, orderBy={"field": field, "direction": direction})
+        for page in (PAGE, PAGE_WITH_PENDING):
+            await ask(subject, page, filter=wanted, orderBy={"field": field, "direction": direction})
     recorder.cause = f"searching orders of {subject}"
     await ask(subject, PAGE, filter={"search": "nowhere"})
     await ask(subject, PAGE, filter={"search": "Logo"})

@@ -116,6 +116,39 @@ async def test_a_batch_that_fails_fails_for_each_parent(values: Any, message: st
     ]
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("{ pets { name } }", {"name"}),
+        ("{ pets { name owner } one }", {"name", "owner"}),
+        (
+            """{ pets { ...Some } } fragment Some on Pet { alias: name ... on Pet { ...More } ...Same }
+            fragment More on Pet { owner } fragment Same on Pet { owner }""",
+            {"name", "owner"},
+        ),
+        ("query($no: Boolean = false) { pets { name owner @include(if: $no) } }", {"name", "owner"}),
+        ("{ pets { name } pets { owner } }", {"name", "owner"}),
+    ],
+)
+async def test_a_resolver_is_told_what_is_asked_for_below(query: str, names: set[str]) -> None:
+    told: list[frozenset[str]] = []
+
+    def reader_of(type_: GraphQLObjectType, name: str, field: GraphQLField) -> Reader:
+        if name != "pets":
+            return ordinary(type_, name, field)
+
+        def pets(_: Any, info: LevelInfo) -> list[dict[str, str]]:
+            told.append(info.names_within)
+            return []
+
+        return Resolver(pets)
+
+    engine, document = Engine(Calls().schema, reader_of=reader_of), parse(query)
+    for _ in range(2):
+        assert (await engine.execute(document)).data is not None
+    assert told == [frozenset(names)] * 2
+
+
 async def test_an_error_in_a_batch_is_one_parents() -> None:
     engine = Engine(Calls().schema, batches={("Pet", "owner"): lambda *_: ["Ada", ValueError("nobody's")]})
     answer = await answered(engine, "{ pets { owner } }")

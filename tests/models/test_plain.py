@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,8 @@ from bench.crowd import NOW, YEAR, Crowd
 from bench.loading import into_postgres, into_sqlite
 from models import EventRow, OrderRow, RefundRow, RequestRow, SupportCaseRow, UserRow, plain, reads
 from models.database import migrate, opened
-from models.reads.sources import PEOPLE
+from models.making import Owned
+from models.reads.sources import PEOPLE, PEOPLE_AND_PENDING
 from rules.vocabulary import OrderStatus, RequestKind, RequestStatus
 from tests.postgres import a_postgres_database
 from tests.store import ON_POSTGRESQL, postgresql_only, sqlite_only
@@ -118,7 +120,7 @@ def _age(row: OrderRow) -> tuple[datetime, str]:
 
 
 def _bare(row: Model) -> dict[str, Any]:
-    return {name: value for name, value in vars(row).items() if name != "people"}
+    return {name: value for name, value in vars(row).items() if name not in ("people", "pending")}
 
 
 async def _assert_people(orders: Sequence[OrderRow]) -> None:
@@ -127,6 +129,29 @@ async def _assert_people(orders: Sequence[OrderRow]) -> None:
         assert order.people
         wanted = [users[order.client_id], users[order.freelancer_id]]
         assert [vars(person) for person in order.people] == [_told(person) for person in wanted]
+
+
+async def _try_owned() -> None:
+    """Orders come with their people and with those requests that have one status, each as often as it is there."""
+    orders = (await OrderRow.all().order_by("-created_at", "-id"))[:ORDERS]
+    numbers: set[int] = set()
+    for status in RequestStatus:
+        joined = replace(PEOPLE, owned=Owned("pending", RequestRow, "order_id", status))
+        words = ("those of a status", status)
+        rows = await plain.asked(words, lambda ids: OrderRow.filter(id__in=ids), [o.id for o in orders], joined=joined)
+        by_orm: dict[UUID, dict[UUID, Any]] = {order.id: {} for order in orders}
+        for request in await RequestRow.filter(status=status):
+            by_orm[request.order_id][request.id] = vars(request)
+        assert {row.id: _bare(row) for row in rows} == {order.id: _told(order) for order in orders}
+        assert len(rows) == len(orders)
+        await _assert_people(rows)
+        for row in rows:
+            assert row.pending is not None
+            assert {each.id: vars(each) for each in row.pending} == by_orm[row.id]
+            assert len(row.pending) == len(by_orm[row.id])
+            numbers.add(len(row.pending))
+    assert {0, 1, 2} <= numbers
+    assert PEOPLE_AND_PENDING.owned == Owned("pending", RequestRow, "order_id", RequestStatus.PENDING)
 
 
 async def _try_people() -> None:
@@ -183,6 +208,7 @@ async def _try_everything() -> None:
     await _try_one_with()
     await _try_actors()
     await _try_parts()
+    await _try_owned()
     await _try_people()
     kinds: tuple[type[Model], ...] = (OrderRow, RequestRow, RefundRow, SupportCaseRow, UserRow)
     for kind in kinds:

@@ -181,11 +181,9 @@ def _measured(servers: Sequence[Running], generator: load.Generator, extent: Ext
     world = World.read(servers[0].url)
     _compare(servers, world)
     writers = [server for server in servers if server.writes]
-    # Each order takes one offer: each round of each server has orders of its own.
-    offers = works.Offers(world, parts=(extent.rounds + 1) * len(writers) + 1)
-    plans = fanout.plans(
-        offers.watched_by_both((extent.rounds + 1) * len(writers)), extent.sockets, extent.live_seconds
-    )
+    # Each order takes one offer: each round of each server has orders of its own, beside those that are watched.
+    offers = works.Offers(world, parts=(extent.rounds + 1) * len(writers), kept=extent.sockets // 2 + 1)
+    plans = fanout.plans(offers.watched_by_both(), extent.sockets, extent.live_seconds)
     reads = [works.health(), works.page_of_orders(world), works.one_order(world)]
     results = Results()
     for turn in range(extent.rounds + 1):

@@ -154,7 +154,7 @@ def _cpu(generator: load.Generator, place: Place, work: works.Work, seconds: flo
 
 def _change(generator: load.Generator, place: Place, seconds: float) -> float:
     """Offers that are taken back, so that the orders are never used up."""
-    changing = [found for found, *_ in works.Offers(place.world, 1).watched_by_both(0)]
+    changing = [found for found, *_ in works.Offers(place.world, 1, kept=len(place.world.orders)).watched_by_both()]
     plan = fanout.Plan("W3", "", changing, [], _CHANGES_PER_SECOND, seconds)
     found = generator.run(fanout.measured, place.server.url, place.server.pid, plan)
     return found.server_cpu / found.changes * 1e3

@@ -85,12 +85,13 @@ class Changing:
 
 
 class Offers:
-    """The orders that take an offer, shared out over the rounds: each takes one, once."""
+    """The orders that take an offer, shared out over the rounds: each takes one, once. The `kept` are nobody's, and
+    watched by both of their sides."""
 
-    def __init__(self, world: World, parts: int) -> None:
+    def __init__(self, world: World, parts: int, *, kept: int = 0) -> None:
         free = [order for order in world.orders if order.takes_an_offer]
-        self._parts = [free[start::parts] for start in range(parts)]
-        self._taken = [0] * parts
+        self._kept, shared = free[:kept], free[kept:]
+        self._parts = [shared[start::parts] for start in range(parts)]
 
     def watches(self, part: int, number: int) -> list[Watch]:
         """Some of the orders of a part, for the live measurement. Asked for after `work` was done."""
@@ -101,15 +102,15 @@ class Offers:
         """All the orders of a part, for whoever watches them and makes the offers himself."""
         return [Watch(token(order.client), order.id, _offer(order)) for order in self._parts[part]]
 
-    def watched_by_both(self, part: int) -> list[tuple[Changing, Watch, Watch]]:
-        """All the orders of a part, to be changed while both sides watch."""
+    def watched_by_both(self) -> list[tuple[Changing, Watch, Watch]]:
+        """The orders that are kept, to be changed while both sides watch."""
         return [
             (
                 Changing(token(order.freelancer), order.id, _offer(order)),
                 Watch(token(order.client), order.id, _offer(order)),
                 Watch(token(order.freelancer), order.id, _offer(order)),
             )
-            for order in self._parts[part]
+            for order in self._kept
         ]
 
     def work(self, part: int) -> Work:

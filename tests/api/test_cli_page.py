@@ -5,6 +5,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.command_line import ROOT, command
 from tests.store import sqlite_only
 
@@ -16,6 +18,7 @@ def test_every_command_has_its_part() -> None:
     assert sorted(re.findall(r"^## (\w+)$", PAGE.read_text(), re.MULTILINE)) == sorted(COMMANDS)
 
 
+@pytest.mark.slow
 @sqlite_only
 def test_the_examples_say_what_the_page_says(tmp_path: Path) -> None:
     for line, expected in _examples():

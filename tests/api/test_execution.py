@@ -50,6 +50,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     return executed
 
 
+@pytest.mark.slow
 async def test_documents_by_chance(
     tmp_path: Path, switch: Callable[[bool], None], plans: list[Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:

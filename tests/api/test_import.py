@@ -191,6 +191,7 @@ def test_of_two_rows_with_one_reference_the_first_wins(folder: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_two_imports_of_one_file_at_once_place_each_order_once(folder: Path) -> None:
     file = a_file(folder, *(an_order(number) for number in range(1, 121)))
     both = [ended(process) for process in [start(folder, "import", file) for _ in range(2)]]
@@ -501,6 +502,7 @@ def test_a_bar_is_shown_on_a_terminal_only(folder: Path) -> None:
     assert program(folder, "import", file).err == ""
 
 
+@pytest.mark.slow
 def test_an_import_that_is_stopped_says_how_far_it_came_and_goes_on_when_run_again(folder: Path) -> None:
     file = a_file(folder, *(an_order(number) for number in range(1, 1_201)))
     process = start(folder, "import", file)

@@ -334,6 +334,7 @@ def test_made_up_orders_are_added_to_and_a_second_run_changes_nothing(demo: Path
     assert dump(demo) == before
 
 
+@pytest.mark.slow
 def test_made_up_orders_that_were_cut_short_are_gone_on_with(
     demo: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

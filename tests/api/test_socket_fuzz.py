@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from api.auth import mint
 from tests.command_line import WAIT, ended, prepared, start
@@ -298,6 +299,7 @@ def a_token(subject: str, *scopes: str) -> str:
     return mint(SECRET, subject, scopes=scopes, ttl=timedelta(hours=1), now=datetime.now(UTC))
 
 
+@pytest.mark.slow
 def test_whatever_comes_over_a_socket_hurts_nobody(tmp_path: Path) -> None:
     prepared(tmp_path, "seed")
     with a_server(tmp_path) as (url, pid, log):

@@ -190,6 +190,7 @@ async def test_more_nodes_than_one_condition_holds_are_found(tmp_path: Path) -> 
     assert [node["id"] for nodes in found.values() for node in nodes if node] == [event_id(order_id, 1)]
 
 
+@pytest.mark.slow
 async def test_a_mutation_takes_as_many_statements_among_many_orders_and_requests_as_among_few(tmp_path: Path) -> None:
     async with a_service(tmp_path, **NO_LIMITS, **ONE_BY_ONE) as service:
         await _every_mutation(service, "warm", asked_before=1)

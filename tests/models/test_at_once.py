@@ -480,6 +480,7 @@ async def _write(journal: TestJournal, order_id: UUID, seed: int) -> None:
     await a_placed_order(journal, f"W-{seed}")
 
 
+@pytest.mark.slow
 async def test_processes_that_are_killed_leave_a_sound_database_and_lose_nothing_that_they_were_told(
     journal: TestJournal, tmp_path: Path
 ) -> None:

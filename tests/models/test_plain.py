@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tortoise.expressions import Q
@@ -278,6 +279,7 @@ CONDITIONS = st.recursive(
 SORTS = st.permutations(["created_at", "-price_sort", "due_sort", "status"]).map(lambda names: [*names[:2], "id"])
 
 
+@pytest.mark.slow
 @sqlite_only
 async def test_any_condition_finds_the_same_rows(tmp_path: Path) -> None:
     tried: list[tuple[Q, Sequence[str], int]] = []
@@ -293,6 +295,7 @@ async def test_any_condition_finds_the_same_rows(tmp_path: Path) -> None:
     assert sum(bool(rows) for rows in found) > len(tried) // 4
 
 
+@pytest.mark.slow
 @sqlite_only
 async def test_texts_that_are_kept_hold_nobodys_words(tmp_path: Path) -> None:
     words = (Q(search_text__contains="secret"), Q(reference="secret"), Q(Q(reference="secret"), Q(counted=True)))
@@ -305,6 +308,7 @@ async def test_texts_that_are_kept_hold_nobodys_words(tmp_path: Path) -> None:
         assert len(plain._kept) == before
 
 
+@pytest.mark.slow
 @sqlite_only
 async def test_one_text_is_kept_whatever_the_position(tmp_path: Path) -> None:
     async with _sqlite(tmp_path):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -345,4 +346,13 @@ def without_ids(case: Any) -> tuple[Any, ...]:
 
 
 TestWholeOrders = WholeOrder.TestCase
-TestWholeOrders.settings = settings(max_examples=500, stateful_step_count=50)
+TestWholeOrders.settings = settings(max_examples=100, stateful_step_count=50)
+
+
+class ManyWholeOrders(WholeOrder):
+    """The same, five times as many."""
+
+
+TestManyWholeOrders = ManyWholeOrders.TestCase
+TestManyWholeOrders.settings = settings(max_examples=500, stateful_step_count=50)
+pytest.mark.slow(TestManyWholeOrders)

@@ -107,5 +107,5 @@ class Context:
     def refuse_the_blocked(self) -> None:
         """Raises FORBIDDEN for whoever was blocked before, or since, the operation began."""
         viewer = self.caller.viewer
-        if self.caller.is_blocked or (viewer is not None and viewer.user_id in self.product.blocked):
+        if self.caller.is_blocked if viewer is None else viewer.user_id in self.product.blocked:
             raise coded(Code.FORBIDDEN, blocked.SENTENCE)

@@ -28,6 +28,7 @@ from engine import (
     BatchFunction,
     Engine,
     EngineExecutor,
+    Itself,
     LevelInfo,
     Method,
     Reader,
@@ -183,12 +184,12 @@ def reader_for(schema: strawberry.Schema) -> ReaderOf:
 
     def reader_of(type_: GraphQLObjectType, name: str, field: GraphQLField) -> Reader:
         definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-        if (
-            not isinstance(definition, StrawberryField)
-            or definition.is_subscription
-            or definition.extensions
-            or schema.exception_handlers
-        ):
+        if not isinstance(definition, StrawberryField):
+            return ordinary(type_, name, field)
+        if definition.is_subscription:
+            # Strawberry's own resolver of it, whatever its extensions: they are around what makes the events.
+            return Itself()
+        if definition.extensions or schema.exception_handlers:
             return ordinary(type_, name, field)
         if definition.base_resolver is not None:
             return _direct(schema, definition)

@@ -4,7 +4,7 @@ from engine.document import definitions_of
 from engine.engine import Engine, Plan
 from engine.executor import EngineExecutor
 from engine.info import LevelInfo, ResolveInfo
-from engine.readers import Attribute, Batch, BatchFunction, Lookup, Method, Reader, ReaderOf, Resolver, ordinary
+from engine.readers import Attribute, Batch, BatchFunction, Itself, Lookup, Method, Reader, ReaderOf, Resolver, ordinary
 from engine.run import Run
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "BatchFunction",
     "Engine",
     "EngineExecutor",
+    "Itself",
     "LevelInfo",
     "Lookup",
     "Method",

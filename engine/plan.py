@@ -25,7 +25,7 @@ from graphql.language import ArgumentNode, ListValueNode, ObjectValueNode, Value
 from engine.awaiting import is_plain
 from engine.document import Collector, Operation
 from engine.leaves import Column, column_of, unchanged
-from engine.readers import Attribute, Method, Reader, ReaderOf
+from engine.readers import Attribute, Itself, Method, Reader, ReaderOf
 
 _FLAT = frozenset({str, int, float, bool, type(None)})
 
@@ -146,6 +146,8 @@ class Field:
             return lambda _: name
         if isinstance(self.reader, Attribute):
             return self.reader.get
+        if isinstance(self.reader, Itself):
+            return lambda parent: parent
         return self.reader.function if isinstance(self.reader, Method) and not self.has_arguments else None
 
     def _known(self) -> dict[type, GraphQLObjectType]:

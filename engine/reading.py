@@ -9,7 +9,7 @@ from engine.awaiting import is_awaitable
 from engine.completing import complete, write_column
 from engine.frames import Frame
 from engine.info import LevelInfo, ResolveInfo
-from engine.readers import Attribute, Batch, Lookup, Method, Resolver
+from engine.readers import Attribute, Batch, Itself, Lookup, Method, Resolver
 
 if TYPE_CHECKING:
     from engine.plan import Field
@@ -67,7 +67,7 @@ def _read(run: Run, frame: Frame, field: Field, work: Work) -> None:
         _read_batch(run, frame, field, reader, work)
         return
     else:
-        assert not isinstance(reader, Attribute)
+        assert not isinstance(reader, Attribute | Itself)
         values = _called(run, frame, field, reader)
     complete(run, frame, field, None, values, work)
 

@@ -16,7 +16,7 @@ from models.database import connection
 from models.event import EventRow
 from models.idempotency import IdempotencyRow
 from models.order import OrderRow
-from models.outages import DatabaseAway, OutcomeUnknown, heals, in_transaction, lost_as
+from models.outages import DatabaseAway, LostAs, OutcomeUnknown, heals, in_transaction
 from models.people import ensure_users
 from rules import commands as c
 from rules import texts
@@ -190,7 +190,7 @@ class Journal:
         if was_tried or asked.by is None or wants_more or not db.capabilities.support_for_update:
             await self._find_order(db, asked)
             return None
-        with lost_as(DatabaseAway):
+        with LostAs(DatabaseAway):
             found = await loading.seen(asked.order_id, asked.command)
             if found is None:
                 raise Refused(NOT_FOUND)
@@ -203,7 +203,7 @@ class Journal:
                 return _Outcome(done)
         judged = self._judged(asked, case, actor)
         try:
-            with lost_as(OutcomeUnknown):
+            with LostAs(OutcomeUnknown):
                 return await self._saved(db, asked, judged)
         except OutcomeUnknown as error:
             asked.unsure = judged
@@ -213,7 +213,7 @@ class Journal:
     async def _find_order(db: BaseDBAsyncClient, asked: "Asked") -> None:
         """Before any transaction: a transaction that has read may not get SQLite's lock any more."""
         if asked.order_id is None and isinstance(asked.command, c.RequestCommand):
-            with lost_as(DatabaseAway):
+            with LostAs(DatabaseAway):
                 asked.order_id = await loading.of_request(db, asked.command.request_id)
 
     async def _perform(self, db: BaseDBAsyncClient, asked: "Asked") -> "_Outcome":

@@ -1,8 +1,8 @@
 """When the database is away or refuses for now: what a second try heals, what nobody may try again, and the transaction
 that tells the two apart."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -52,18 +52,24 @@ async def in_transaction() -> AsyncIterator[BaseDBAsyncClient]:
     await context.__aexit__(None, None, None)
 
 
-@contextmanager
-def lost_as(kind: type[DatabaseAway | OutcomeUnknown]) -> Iterator[None]:
+class LostAs:
     """Says what it means when the database is lost in this block: DatabaseAway for a statement that only reads,
     OutcomeUnknown for one that changes something and is a transaction of its own; DatabaseAway for that too, when no
     connection was had to send it by."""
-    try:
-        yield
-    except BaseException as error:
-        if not is_away(error):
-            raise
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: type[DatabaseAway | OutcomeUnknown]) -> None:
+        self._kind = kind
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None or not is_away(error):
+            return
         was_sent = not isinstance(error, DatabaseAway) and getattr(error, "sqlstate", None) not in _NOT_LET_IN
-        raise (kind if was_sent else DatabaseAway) from error
+        raise (self._kind if was_sent else DatabaseAway) from error
 
 
 def is_away(error: BaseException) -> bool:

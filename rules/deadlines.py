@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from rules import requests, support
 from rules.case import SYSTEM, Case, Request, SupportCase
@@ -30,8 +31,11 @@ class Deadline:
         return (self.at, self.request is None, self.request.created_at if self.request else self.at)
 
 
+_rank = attrgetter("rank")
+
+
 def upcoming(case: Case, policy: Policy) -> list[Deadline]:
-    """All that has not taken effect yet, soonest first; nothing while support has the order or when it is closed."""
+    """All that has not taken effect yet, in no order; nothing while support has the order or when it is closed."""
     order = case.order
     if order.frozen_at is not None or order.status.is_closed:
         return []
@@ -42,19 +46,24 @@ def upcoming(case: Case, policy: Policy) -> list[Deadline]:
             Deadline(at, None, lead)
             for at, lead in _reminders(order.auto_completes_at, order.delivered_at, order.reminded, policy)
         )
-    return sorted(found, key=lambda deadline: deadline.rank)
+    return found
+
+
+def soonest(case: Case, policy: Policy) -> Deadline | None:
+    """What takes effect before all others."""
+    return min(upcoming(case, policy), key=_rank, default=None)
 
 
 def next_instant(case: Case, policy: Policy) -> datetime | None:
     """When the next deadline or reminder of this order takes effect; None when there is none."""
-    return min((deadline.at for deadline in upcoming(case, policy)), default=None)
+    return min([deadline.at for deadline in upcoming(case, policy)], default=None)
 
 
 def pass_deadlines(draft: Draft) -> None:
     """Whatever was due by now takes its effect, in order, each at its own instant: the log is the same whether the
     sweep ran in time, late, or not at all."""
     until = draft.ground.now
-    while (due := next(iter(upcoming(draft.case, draft.ground.policy)), None)) and due.at <= until:
+    while (due := soonest(draft.case, draft.ground.policy)) and due.at <= until:
         draft.by(SYSTEM, due.at)
         if due.lead is not None:
             _remind(draft, due)

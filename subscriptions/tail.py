@@ -42,7 +42,7 @@ class Inbox:
         """Every event after this position that concerns the reader comes in here, unless it overflowed."""
         self.overflowed = False
         self._rows: deque[EventRow] = deque()
-        self._filled = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
 
     def put(self, row: EventRow) -> None:
         if len(self._rows) >= INBOX:
@@ -50,23 +50,28 @@ class Inbox:
             self.overflowed = True
         elif not self.overflowed:
             self._rows.append(row)
-        self._filled.set()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def wait(self) -> None:
-        """Until there is something to take, or it has overflowed."""
-        await self._filled.wait()
+        """Until there is something to take, or it has overflowed. There is one reader, and so one who waits."""
+        if self._rows or self.overflowed:
+            return
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
 
     def take(self) -> list[EventRow]:
         """All that waits, the oldest first."""
         rows = list(self._rows)
         self._rows.clear()
-        self._filled.clear()
         return rows
 
     def restart(self, since: int) -> None:
         """Begins anew after an overflow: the reader takes what lies before `since` from the log."""
         self._rows.clear()
-        self._filled.clear()
         self.overflowed, self.since = False, since
 
 

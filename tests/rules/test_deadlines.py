@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rules import commands as c
 from rules.case import SYSTEM
-from rules.deadlines import Deadline, next_instant, upcoming
+from rules.deadlines import Deadline, next_instant, soonest, upcoming
 from rules.decide import as_of, judge
 from rules.policy import DEFAULT, Policy
 from rules.vocabulary import OnDeadline, OrderEventKind, OrderStatus, RefusalCode, RequestKind, Role, SupportDecision
@@ -222,7 +222,7 @@ def test_the_next_instant_is_that_of_the_soonest_deadline_or_reminder() -> None:
     assert next_instant(story.case, story.policy) == hour(82 - 24)
     story.farid(an_offer(), at=11)
     assert next_instant(story.case, story.policy) == hour(11 + 24)
-    assert upcoming(story.case, story.policy)[0] == Deadline(hour(35), story.request, timedelta(hours=24))
+    assert soonest(story.case, story.policy) == Deadline(hour(35), story.request, timedelta(hours=24))
     story.wait(35)
     assert next_instant(story.case, story.policy) == hour(11 + 44)
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from rules import commands as c
 from rules.actions import maximum_refund
 from rules.case import SYSTEM, Order
-from rules.deadlines import next_instant, upcoming
+from rules.deadlines import next_instant, soonest, upcoming
 from rules.decide import as_of
 from rules.ledger import Account
 from rules.money import AskedAmount
@@ -308,7 +308,8 @@ class WholeOrder(RuleBasedStateMachine):
     @invariant()
     def the_next_instant_is_that_of_the_soonest_deadline(self) -> None:
         case, policy = self.story.case, self.story.policy
-        due = upcoming(case, policy)
+        due = sorted(upcoming(case, policy), key=lambda deadline: deadline.rank)
+        assert soonest(case, policy) == (due[0] if due else None)
         assert next_instant(case, policy) == (due[0].at if due else None)
         if case.order.frozen_at is not None or case.order.status.is_closed:
             assert due == []

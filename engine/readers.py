@@ -51,7 +51,7 @@ class Resolver:
 @dataclass(frozen=True, slots=True)
 class Itself:
     """The parent: what a subscription's field makes of its event. Its arguments are for what makes the events, and were
-    coerced for that: to coerce them again for each event took a fiftieth of the calls of a delivery."""
+    coerced for that: to coerce them again took some 25 calls of Python an event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,7 +270,7 @@ class Seated:
             await WebSocket(scope, receive, send).send_denial_response(_too_many())
             return
         try:
-            # In the connection's own scope: a copy would keep the heads of the handshake, that it forgets.
+            # In the connection's own scope, which forgets the handshake's heads: a copy would keep them.
             scope[SEAT] = seat
             await self._app(scope, receive, send)
         finally:

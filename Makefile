@@ -126,15 +126,17 @@ BENCH_PYTHON  ?= $(shell for candidate in $(CANDIDATES) /usr/bin/python3; do \
 BENCH_OPTIONS  = $(if $(filter-out $(shell command -v $(PYTHON)),$(BENCH_PYTHON)),VENV=.venv-bench PYTHON=$(BENCH_PYTHON))
 
 .PHONY: bench
-bench: ## measure the server; and its peers, where RESOLUTION_TEST_POSTGRES_URL and RESOLUTION_TEST_REDIS_URL name services
+bench: ## measure the server; its peers and how it grows where RESOLUTION_TEST_POSTGRES_URL and RESOLUTION_TEST_REDIS_URL are set
 	@$(MAKE) --no-print-directory $(BENCH_OPTIONS) bench-here
 
 .PHONY: bench-here
 bench-here: $(DEV)
 	$(BIN)/python -m bench $(ARGS)
-	@if test -n "$$RESOLUTION_TEST_POSTGRES_URL" && test -n "$$RESOLUTION_TEST_REDIS_URL"; then \
-	  echo '$(BIN)/python -m bench.against $(ARGS)'; $(BIN)/python -m bench.against $(ARGS); \
-	else echo 'RESOLUTION_TEST_POSTGRES_URL and RESOLUTION_TEST_REDIS_URL are not set: the peers are not measured.'; fi
+	$(BIN)/python -m bench.idle $(ARGS)
+	@if test -z "$$RESOLUTION_TEST_POSTGRES_URL" || test -z "$$RESOLUTION_TEST_REDIS_URL"; then \
+	  echo 'RESOLUTION_TEST_POSTGRES_URL and RESOLUTION_TEST_REDIS_URL are not set: peers and growth are not measured.'; \
+	else for part in against growth; do \
+	  echo "$(BIN)/python -m bench.$$part $(ARGS)"; $(BIN)/python -m bench.$$part $(ARGS) || exit; done; fi
 
 .PHONY: torture
 torture: $(DEV) ## kill servers under load for two minutes: nobody may miss or repeat an event

@@ -15,7 +15,7 @@ test("by refresh token, while the other side acts: nothing lost, nothing twice, 
     const orderId = await signedIn(page, server, provider);
     const lights = await collectLights(page);
     await actsWhileRenewed(server, orderId, () => provider.renewed.byToken);
-    await settles(page, provider);
+    await settles(page, provider, lights);
     expect(provider.renewed.inFrame).toBe(0);
     expect(heard()).toEqual(thenAll());
     expect(await sequences(page)).toEqual([...thenAll()].reverse().concat(2, 1));
@@ -40,7 +40,7 @@ test("in a hidden frame, where the provider gives no refresh token: the same", a
     const orderId = await signedIn(page, server, provider);
     const lights = await collectLights(page);
     await actsWhileRenewed(server, orderId, () => provider.renewed.inFrame);
-    await settles(page, provider);
+    await settles(page, provider, lights);
     expect(provider.renewed.byToken).toBe(0);
     expect(heard()).toEqual(thenAll());
     expect(await sequences(page)).toEqual([...thenAll()].reverse().concat(2, 1));
@@ -117,8 +117,13 @@ async function actsWhileRenewed(server: Service, orderId: string, renewals: () =
   expect(renewals()).toBeGreaterThan(before + 1);
 }
 
-/** The last renewal gives a token that lasts, so that the end can be looked at. */
-async function settles(page: Page, provider: Provider): Promise<void> {
+/**
+ * While things happened, a renewal that a query had begun may have been nearly done whenever a token ended: then the light
+ * rightly said nothing. Now that all is quiet it takes its whole while. The last one gives a token that lasts, so that the
+ * end can be looked at.
+ */
+async function settles(page: Page, provider: Provider, lights: () => Promise<string[]>): Promise<void> {
+  await expect.poll(lights, { timeout: 30_000 }).toContain("reconnecting");
   provider.lives = 3600;
   provider.pause = 0;
   const last = page.locator(`[data-sequence="${String(2 + 2 * ROUNDS)}"]`);

@@ -26,6 +26,15 @@ OURS = "ours"
 _REDIS = "RESOLUTION_TEST_REDIS_URL"
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|\+00:00)")
 _MILLISECONDS = len("2026-11-24T08:00:00.000")
+_ANSWERED = """INSERT INTO requests (id, order_id, kind, status, requested_by_id, requested_by_role, created_at,
+  respond_by, on_deadline, settled_at, settled_by_role, text, answer, client_id, freelancer_id, placed_by_id)
+SELECT gen_random_uuid(), id, 'ORDER_UPDATE', 'ANSWERED', client_id, 'CLIENT', created_at,
+  created_at + interval '2 days', 'EXPIRE', created_at + interval '1 minute', 'FREELANCER',
+  'How is it going?', 'Well: it is nearly done.', client_id, freelancer_id, placed_by_id
+FROM orders CROSS JOIN generate_series(1, 2)
+LIMIT (SELECT 2 * (SELECT count(*) FROM orders) - count(*) FROM requests)"""
+"""What was asked before and is answered, so that there are twice as many requests as orders; half of the orders have
+one that waits. No event tells of them: no work reads those."""
 _NODE = ("mercurius", "graphql-yoga", "graphql", "pg", "fastify")
 
 
@@ -113,7 +122,8 @@ def _servers(stack: ExitStack, postgres: str, redis: str, extent: Extent) -> lis
     folder = Path(stack.enter_context(TemporaryDirectory()))
     ours = stack.enter_context(serving(folder, extent.orders, database, RESOLUTION_BROADCAST_URL=redis))
     # As a database is that has been there for a while: else it would see to itself in the middle of a round.
-    asyncio.run(execute(database, "VACUUM ANALYZE"))
+    for statement in (_ANSWERED, "VACUUM ANALYZE"):
+        asyncio.run(execute(database, statement))
     environ = {"DATABASE_URL": database, "REDIS_URL": redis, "JWT_SECRET": SECRET, "NODE_ENV": "production"}
     return [
         Running(OURS, ours.url, ours.pid),
@@ -251,8 +261,9 @@ def _text(results: Results, servers: Sequence[str], extent: Extent, load_before:
             tables.table(["live", *writers], live),
             tables.listed(
                 {
-                    "what": f"{extent.orders:,} orders in PostgreSQL; {extent.rounds} rounds of {extent.seconds:g} s "
-                    f"a work and server, in turns, after a warm-up; medians; {works.CONNECTIONS} connections",
+                    "what": f"{extent.orders:,} orders and {extent.orders * 2:,} requests in PostgreSQL; "
+                    f"{extent.rounds} rounds of {extent.seconds:g} s a work and server, in turns, after a warm-up; "
+                    f"medians; {works.CONNECTIONS} connections",
                     "servers": "one process on one core each; PostgreSQL, Redis and the load on the other",
                     "machine": machine.description(),
                     "versions": f"{machine.versions()}; {_node_versions()}",

@@ -32,7 +32,8 @@ from strawberry.dataloader import DataLoader
 from strawberry.schema.config import StrawberryConfig
 
 from api.app import utc_now
-from api.execution import BATCHES, Executing, engine_for
+from api.execution import Executing, engine_for
+from api.levels import BATCHES
 from api.schema.documents import KnownDocuments, remembering
 from api.schema.orders import Order
 from api.schema.requests import REQUEST_TYPES

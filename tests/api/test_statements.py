@@ -135,10 +135,10 @@ async def test_actions_of_forty_orders_take_two_statements_beyond_the_list(tmp_p
 
 async def test_a_page_of_orders_with_their_people_and_what_waits_takes_one_statement(tmp_path: Path) -> None:
     """And what it shows is what each order shows that is asked for by itself."""
-    shown = f"id {PEOPLE} resolutionCenter {{ pendingRequests {{ id kind status respondBy }} }}"
+    people = "client { id name } freelancer { id name }"
+    shown = f"id {people} resolutionCenter {{ pendingRequests {{ id kind status respondBy }} }}"
     query = f"{{ orders(first: 100) {{ nodes {{ {shown} }} }} }}"
     spread = f"query {{ orders(first: 100) {{ nodes {{ ...Shown }} }} }} fragment Shown on Order {{ {shown} }}"
-    bare = f"{{ orders(first: 100) {{ nodes {{ id {PEOPLE} }} }} }}"
     async with a_service(tmp_path, **NO_LIMITS, **ONE_BY_ONE) as service:
         journal = _journal(service)
         for number in range(7):
@@ -146,9 +146,9 @@ async def test_a_page_of_orders_with_their_people_and_what_waits_takes_one_state
             asks = ((a_question(), CLIENT), (an_extension(), FREELANCER), (a_plea_to_the_freelancer(), CLIENT))
             for command, side in asks[: number % 4]:
                 await journal.perform(order_id, command, side)
-        await service.ask("ada", bare)
+        await service.ask("ada", "{ viewer { id } }")
         for document in (query, spread):
-            assert await _statements(service, "ada", document) == await _statements(service, "ada", bare)
+            assert await _statements(service, "ada", document) == 1
             nodes = (await service.ask("ada", document))["orders"]["nodes"]
             assert sorted(len(node["resolutionCenter"]["pendingRequests"]) for node in nodes) == [0, 0, 1, 1, 2, 2, 3]
             for node in nodes:

@@ -32,7 +32,7 @@ from graphql import (
 )
 from graphql.pyutils import Undefined
 
-from engine import Attribute, Engine, EngineExecutor, LevelInfo, Method, Reader, Resolver, ordinary
+from engine import Attribute, Engine, EngineExecutor, Itself, LevelInfo, Method, Reader, Resolver, ordinary
 from engine.document import definitions_of
 
 
@@ -147,6 +147,30 @@ async def test_a_resolver_is_told_what_is_asked_for_below(query: str, names: set
     for _ in range(2):
         assert (await engine.execute(document)).data is not None
     assert told == [frozenset(names)] * 2
+
+
+@pytest.mark.parametrize("query", ["subscription { event { name } }", "subscription { event(since: 7) { name } }"])
+async def test_a_field_that_is_the_event_itself_asks_nobody(query: str) -> None:
+    """Neither its resolver nor its arguments, which were for what made the event."""
+
+    def unasked(*_: Any) -> Any:
+        raise AssertionError("it was asked")
+
+    since = GraphQLArgument(GraphQLScalarType("Since", parse_value=unasked, parse_literal=unasked))
+    pet = GraphQLObjectType("Pet", {"name": GraphQLField(GraphQLString)})
+    event = GraphQLField(pet, {"since": since}, resolve=unasked)
+    schema = GraphQLSchema(
+        GraphQLObjectType("Query", {"one": GraphQLField(GraphQLInt)}),
+        subscription=GraphQLObjectType("Subscription", {"event": event}),
+    )
+
+    def reader_of(type_: GraphQLObjectType, name: str, field: GraphQLField) -> Reader:
+        return Itself() if type_.name == "Subscription" else ordinary(type_, name, field)
+
+    engine = Engine(schema, reader_of=reader_of)
+    assert (await engine.execute(parse(query), root_value={"name": "Rex"})).formatted == {
+        "data": {"event": {"name": "Rex"}}
+    }
 
 
 async def test_an_error_in_a_batch_is_one_parents() -> None:

@@ -178,6 +178,8 @@ def _order(number: int, now: datetime) -> SimpleNamespace:
         started_at=now,
         delivery_due_at=now + timedelta(days=3),
         counted=True,
+        people=None,
+        pending=None,
     )
 
 

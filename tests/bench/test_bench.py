@@ -26,6 +26,19 @@ def test_a_quick_run_prints_a_row_for_every_work() -> None:
     assert re.search(r"^- versions: Python [\d.]+, built with(out)? optimisation, ", done.stdout, re.MULTILINE)
 
 
+def test_the_engine_is_measured_beside_what_it_replaces() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.engine", "--quick"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    for way in ("its floor", "  engine, everything in memory", "  Strawberry's execute\n", "with batches"):
+        assert done.stdout.count(way) == 1, way
+
+
 def test_idle_sockets_are_measured_at_each_step_of_their_life() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench.idle", "--quick"],
